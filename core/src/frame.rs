@@ -1,0 +1,159 @@
+//! An event's bytes as they go on the wire, made once and shared by all readers.
+//!
+//! ```text
+//!   ("new-dog", "Corgi\nfrom Wales")       event:new-dog\n
+//!                                          data:Corgi\n
+//!                                          data:from Wales\n
+//!                                          \n
+//! ```
+//!
+//! The format is the event stream of WHATWG HTML §9.2.5. A parser drops one space after the colon (§9.2.6), so a
+//! line that begins with a space is written with one more: what a client gets is exactly what was published.
+
+use std::fmt;
+
+use memchr::memchr2;
+
+/// An event on the wire. A frame that exists parses back to the event it was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame(Box<[u8]>);
+
+impl Frame {
+    /// Most bytes of data in one event: 64 MiB.
+    pub const MAX_DATA_BYTES: usize = 64 << 20;
+
+    /// Frames an event. Data is split into lines at CRLF, CR and LF; the empty name is none.
+    pub fn encode(name: Option<&str>, data: &[u8]) -> Result<Self, FrameError> {
+        let name = name.filter(|name| !name.is_empty());
+        if let Some(name) = name {
+            check_name(name)?;
+        }
+        if data.len() > Self::MAX_DATA_BYTES {
+            return Err(FrameError::DataTooLong { limit: Self::MAX_DATA_BYTES });
+        }
+        if let Err(error) = std::str::from_utf8(data) {
+            return Err(FrameError::DataNotUtf8 { valid_up_to: error.valid_up_to() });
+        }
+        let named = name.map_or(0, |name| "event:".len() + 1 + name.len() + 1);
+        let mut bytes = Vec::with_capacity(named + "data:".len() + data.len() + 2);
+        if let Some(name) = name {
+            field(&mut bytes, b"event:", name.as_bytes());
+        }
+        lines(data, |line| field(&mut bytes, b"data:", line));
+        bytes.push(b'\n');
+        Ok(Self(bytes.into_boxed_slice()))
+    }
+
+    /// The bytes to write.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The name under which the server itself tells a reader that events are missing.
+const RESERVED_NAME: &str = "gap";
+
+fn check_name(name: &str) -> Result<(), FrameError> {
+    if name.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
+        return Err(FrameError::NameHasControl);
+    }
+    if name == RESERVED_NAME {
+        return Err(FrameError::NameReserved);
+    }
+    Ok(())
+}
+
+#[inline]
+fn field(bytes: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    bytes.extend_from_slice(name);
+    if value.first() == Some(&b' ') {
+        bytes.push(b' ');
+    }
+    bytes.extend_from_slice(value);
+    bytes.push(b'\n');
+}
+
+/// Calls `each` for every line of `data`; empty data is one empty line.
+fn lines(data: &[u8], mut each: impl FnMut(&[u8])) {
+    let mut rest = data;
+    while let Some(end) = memchr2(b'\r', b'\n', rest) {
+        each(&rest[..end]);
+        let crlf = rest[end..].starts_with(b"\r\n");
+        rest = &rest[end + 1 + usize::from(crlf)..];
+    }
+    each(rest);
+}
+
+/// Why an event can't be framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The name has a CR, LF or NUL.
+    NameHasControl,
+    /// The name is `gap`, which only the server itself may send.
+    NameReserved,
+    /// The data is not UTF-8, the only encoding of an event stream.
+    DataNotUtf8 {
+        /// Bytes before the first that is wrong.
+        valid_up_to: usize,
+    },
+    /// The data has more than `limit` bytes.
+    DataTooLong {
+        /// Most bytes allowed.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameHasControl => f.write_str("an event name has no CR, LF or NUL"),
+            Self::NameReserved => f.write_str("the event name 'gap' is reserved for the server's own notices"),
+            Self::DataNotUtf8 { valid_up_to } => {
+                write!(f, "an event's data is UTF-8, but byte {valid_up_to} begins something else")
+            }
+            Self::DataTooLong { limit } => write!(f, "an event's data has at most {limit} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(name: Option<&str>, data: &str) -> String {
+        String::from_utf8(Frame::encode(name, data.as_bytes()).unwrap().as_bytes().into()).unwrap()
+    }
+
+    #[test]
+    fn the_documented_bytes() {
+        assert_eq!(encoded(Some("new-dog"), "Corgi"), "event:new-dog\ndata:Corgi\n\n");
+        assert_eq!(encoded(None, "Corgi"), "data:Corgi\n\n");
+        assert_eq!(encoded(Some(""), "Corgi"), "data:Corgi\n\n");
+    }
+
+    #[test]
+    fn every_line_end_splits_and_none_is_lost() {
+        assert_eq!(encoded(None, ""), "data:\n\n");
+        assert_eq!(encoded(None, "a\nb\rc\r\nd"), "data:a\ndata:b\ndata:c\ndata:d\n\n");
+        assert_eq!(encoded(None, "\n\r"), "data:\ndata:\ndata:\n\n");
+        assert_eq!(encoded(None, "a\r\n"), "data:a\ndata:\n\n");
+    }
+
+    #[test]
+    fn a_leading_space_survives_the_parser() {
+        assert_eq!(encoded(Some(" x"), " a\n  b\nc"), "event:  x\ndata:  a\ndata:   b\ndata:c\n\n");
+    }
+
+    #[test]
+    fn what_would_be_altered_is_refused() {
+        for name in ["a\nb", "a\rb", "a\0b"] {
+            assert_eq!(Frame::encode(Some(name), b""), Err(FrameError::NameHasControl));
+        }
+        assert_eq!(Frame::encode(Some("gap"), b""), Err(FrameError::NameReserved));
+        assert_eq!(Frame::encode(None, b"ab\xff"), Err(FrameError::DataNotUtf8 { valid_up_to: 2 }));
+    }
+}

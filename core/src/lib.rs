@@ -1,0 +1,71 @@
+//! A fan-out engine for [Server-Sent Events](https://html.spec.whatwg.org/multipage/server-sent-events.html): hierarchical
+//! namespaces, any number of publishers and readers, one order for all, no lock anywhere.
+//!
+//! # What it is for
+//!
+//! Whoever writes bytes to many connections (an event loop, an async server, a loop of your own over std sockets) gets
+//! from here *what* to write: contiguous, preformatted bytes. There are no sockets, threads, clock or runtime inside.
+//!
+//! # How it works
+//!
+//! The usual design pushes each message into a queue for each connection. Here a frame is made once and appended once
+//! to the *log* of each channel it belongs to; a connection is a *cursor* in that log.
+//!
+//! ```text
+//!   publish ─▶ sequencer ─▶ trie: which channels? ─▶ log of /pets  ....frame frame frame|
+//!   publish ─▶ (one order)                                 cursor ▲      cursor ▲
+//! ```
+//!
+//! A reader writes all between its cursor and the log's end in one call. So fan-out costs an amortised system call for
+//! each connection and nothing for each message; a slow reader is a cursor far behind; and its lag is a subtraction.
+//!
+//! # Trade-offs
+//!
+//! A frame is appended once for each *pattern* that covers it, so a thousand distinct patterns over one namespace are a
+//! thousand appends. Readers hold the log from their place on: a reader that stops reading keeps memory until it is
+//! dropped, so whoever owns it watches its [lag](Subscription::lag). All delivery goes through one drainer at a time.
+//!
+//! # How to use it
+//!
+//! ```
+//! use std::task::Waker;
+//! use sse_core::{Event, Filter, Hub, HubConfig};
+//!
+//! let hub = Hub::new(HubConfig::default());
+//! let mut subscription = hub.subscribe(Filter::parse("/pets")?, Waker::noop().clone())?;
+//!
+//! hub.publish(&Event::new("/pets/dogs", "Corgi").named("new-dog"))?;
+//! hub.publish(&Event::new("/petshop", "not for us"))?;
+//!
+//! let mut socket = Vec::new();
+//! socket.extend_from_slice(subscription.chunk());
+//! subscription.advance(socket.len());
+//! assert_eq!(socket, b"event:new-dog\ndata:Corgi\n\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`.
+
+mod channel;
+mod event;
+mod filter;
+mod frame;
+mod hamt;
+mod hub;
+mod log;
+mod namespace;
+mod segment;
+mod sequencer;
+#[cfg(feature = "stream")]
+mod stream;
+mod subscription;
+mod sync;
+mod trie;
+mod watchers;
+
+pub use event::{Event, EventError, EventId, EventIdError};
+pub use filter::{Filter, Pattern};
+pub use frame::{Frame, FrameError};
+pub use hub::{Driver, Hub, HubConfig, Prepared, SubscribeError, TryPublishError};
+pub use namespace::{Limits, Namespace, NamespaceError};
+pub use subscription::Subscription;

@@ -1,0 +1,266 @@
+//! Which channels get the events of a namespace.
+//!
+//! ```text
+//!   /            the channel of `/`
+//!   ├─ pets      the channel of `/pets`
+//!   │  ├─ dogs   the channel of `/pets/dogs`
+//!   │  └─ *      the channel of `/pets/*`
+//!   └─ time      the channel of `/time`
+//! ```
+//!
+//! An event's channels are those met on the way down its namespace, stars included. The trie is an immutable value
+//! behind one pointer: a reader loads it and walks plain nodes; a writer builds a new version, copying the nodes on its
+//! path, and swaps it in, or begins again if another writer was faster. No node ever changes, so there is nothing to
+//! unlink, and every snapshot is whole.
+
+use std::sync::Arc;
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+use crate::channel::Channel;
+use crate::filter::Pattern;
+use crate::hamt::{Hamt, Named};
+use crate::namespace::Namespace;
+use crate::sync::{AtomicUsize, Ordering, Swap};
+
+/// The channels of a hub, by their patterns.
+pub(crate) struct Trie {
+    root: Swap<Node>,
+    /// Keyed: subscribers choose the names.
+    hasher: RandomState,
+    channels: AtomicUsize,
+}
+
+impl Trie {
+    pub(crate) fn new() -> Self {
+        Self { root: Swap::new(Arc::new(Node::named(b""))), hasher: RandomState::new(), channels: AtomicUsize::new(0) }
+    }
+
+    /// Makes the caller a member of the pattern's channel, which comes into being if need be.
+    pub(crate) fn join(&self, pattern: &Pattern) -> Arc<Channel> {
+        let mut new = None;
+        loop {
+            let root = self.root.load();
+            if let Some(channel) = root.find(pattern, &self.hasher)
+                && channel.try_join()
+            {
+                return channel.clone();
+            }
+            // None is there, or one whose last member has left and which is about to go: a new one takes its place.
+            let channel = new.get_or_insert_with(|| Arc::new(Channel::with_one_member(pattern.clone())));
+            let grown = root.edited(&mut pattern.segments(), &self.hasher, Some(channel.clone()));
+            if self.root.replace(&root, Arc::new(grown)) {
+                self.channels.fetch_add(1, Ordering::Relaxed); // counts for whoever asks, orders nothing
+                return channel.clone();
+            }
+        }
+    }
+
+    /// Ends a membership; the last one out takes the channel out of the trie.
+    pub(crate) fn leave(&self, channel: &Arc<Channel>) {
+        if !channel.leave() {
+            return;
+        }
+        self.channels.fetch_sub(1, Ordering::Relaxed); // counts for whoever asks, orders nothing
+        loop {
+            let root = self.root.load();
+            let found = root.find(channel.pattern(), &self.hasher);
+            if !found.is_some_and(|found| Arc::ptr_eq(found, channel)) {
+                // A newcomer found it dead and put its own in this place.
+                return;
+            }
+            let pruned = root.edited(&mut channel.pattern().segments(), &self.hasher, None);
+            if self.root.replace(&root, Arc::new(pruned)) {
+                return;
+            }
+        }
+    }
+
+    /// Channels with a member.
+    pub(crate) fn channels(&self) -> usize {
+        self.channels.load(Ordering::Relaxed) // counts for whoever asks, orders nothing
+    }
+
+    /// The trie as it is now.
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot { root: self.root.load(), hasher: &self.hasher }
+    }
+}
+
+/// The whole trie at one moment.
+pub(crate) struct Snapshot<'a> {
+    root: Arc<Node>,
+    hasher: &'a RandomState,
+}
+
+impl Snapshot<'_> {
+    /// Calls `each` for every channel that must get the events of `namespace`, once.
+    #[inline]
+    pub(crate) fn for_each_match(&self, namespace: &Namespace, mut each: impl FnMut(&Arc<Channel>)) {
+        self.root.walk(namespace.segments(), self.hasher, &mut each);
+    }
+}
+
+/// A segment of some pattern, and what hangs below it.
+#[derive(Clone)]
+struct Node {
+    /// In the node, not behind a pointer: a lookup among a million siblings pays for each cache line it touches.
+    name: SmallVec<[u8; 24]>,
+    channel: Option<Arc<Channel>>,
+    /// Where any one segment leads to.
+    star: Option<Arc<Node>>,
+    children: Hamt<Node>,
+}
+
+impl Named for Node {
+    #[inline]
+    fn name(&self) -> &[u8] {
+        &self.name
+    }
+}
+
+impl Node {
+    fn named(name: &[u8]) -> Self {
+        Self { name: SmallVec::from_slice(name), channel: None, star: None, children: Hamt::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.channel.is_none() && self.star.is_none() && self.children.is_empty()
+    }
+
+    fn find(&self, pattern: &Pattern, hasher: &RandomState) -> Option<&Arc<Channel>> {
+        let mut node = self;
+        for segment in pattern.segments() {
+            node = match segment {
+                None => node.star.as_ref()?,
+                Some(name) => node.children.get(hasher.hash_one(name.as_bytes()), name.as_bytes())?,
+            };
+        }
+        node.channel.as_ref()
+    }
+
+    #[inline]
+    fn walk<'a, I: Iterator<Item = &'a str> + Clone>(
+        &self,
+        mut segments: I,
+        hasher: &RandomState,
+        each: &mut impl FnMut(&Arc<Channel>),
+    ) {
+        let mut node = self;
+        loop {
+            if let Some(channel) = &node.channel {
+                each(channel);
+            }
+            let Some(segment) = segments.next() else { return };
+            if let Some(star) = &node.star {
+                star.branch_off(segments.clone(), hasher, each);
+            }
+            if node.children.is_empty() {
+                return;
+            }
+            let name = segment.as_bytes();
+            let Some(child) = node.children.get(hasher.hash_one(name), name) else { return };
+            node = child;
+        }
+    }
+
+    /// The walk below a star, which is rare, beside the walk below the name. At most as deep as the namespace.
+    #[inline(never)]
+    fn branch_off<'a, I: Iterator<Item = &'a str> + Clone>(
+        &self,
+        segments: I,
+        hasher: &RandomState,
+        each: &mut impl FnMut(&Arc<Channel>),
+    ) {
+        self.walk(segments, hasher, each);
+    }
+
+    /// This node with the channel below it, at `segments`, set or taken away; branches that lead nowhere are pruned.
+    fn edited<'a>(
+        &self,
+        segments: &mut impl Iterator<Item = Option<&'a str>>,
+        hasher: &RandomState,
+        channel: Option<Arc<Channel>>,
+    ) -> Self {
+        let mut node = self.clone();
+        match segments.next() {
+            None => node.channel = channel,
+            Some(None) => {
+                let star = match &self.star {
+                    Some(star) => star.edited(segments, hasher, channel),
+                    None => Self::named(b"*").edited(segments, hasher, channel),
+                };
+                node.star = (!star.is_empty()).then(|| Arc::new(star));
+            }
+            Some(Some(name)) => {
+                let name = name.as_bytes();
+                let hash = hasher.hash_one(name);
+                let child = match self.children.get(hash, name) {
+                    Some(child) => child.edited(segments, hasher, channel),
+                    None => Self::named(name).edited(segments, hasher, channel),
+                };
+                node.children = if child.is_empty() {
+                    self.children.without(hash, name)
+                } else {
+                    self.children.with(hash, Arc::new(child))
+                };
+            }
+        }
+        node
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matches(trie: &Trie, namespace: &Namespace) -> Vec<String> {
+        let mut found = Vec::new();
+        trie.snapshot().for_each_match(namespace, |channel| found.push(channel.pattern().to_string()));
+        found.sort();
+        found
+    }
+
+    fn path(depth: std::ops::RangeInclusive<usize>, names: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(names), depth)
+            .prop_map(|segments| format!("/{}", segments.join("/")))
+    }
+
+    proptest! {
+        /// Joins and leaves in any order, against the rule `Pattern::covers` and a count for each pattern.
+        #[test]
+        fn a_namespace_finds_the_patterns_that_cover_it(
+            steps in prop::collection::vec((path(0..=4, &["a", "b", "*"]), any::<bool>()), 0..60),
+            namespaces in prop::collection::vec(path(0..=5, &["a", "b", "c"]), 20),
+        ) {
+            let trie = Trie::new();
+            let mut members: BTreeMap<Pattern, Vec<Arc<Channel>>> = BTreeMap::new();
+            for (path, join) in steps {
+                let pattern = Pattern::parse(&path).unwrap();
+                let group = members.entry(pattern.clone()).or_default();
+                if join {
+                    group.push(trie.join(&pattern));
+                } else if let Some(channel) = group.pop() {
+                    trie.leave(&channel);
+                }
+                members.retain(|_, group| !group.is_empty());
+                prop_assert_eq!(trie.channels(), members.len());
+            }
+            for namespace in namespaces {
+                let namespace = Namespace::parse(&namespace).unwrap();
+                let covering = members.keys().filter(|pattern| pattern.covers(&namespace));
+                let expected: Vec<_> = covering.map(ToString::to_string).collect();
+                prop_assert_eq!(matches(&trie, &namespace), expected);
+            }
+            for (_, group) in members {
+                group.iter().for_each(|channel| trie.leave(channel));
+            }
+            prop_assert!(trie.root.load().is_empty());
+        }
+    }
+}

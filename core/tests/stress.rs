@@ -1,0 +1,140 @@
+//! Real threads: publishers, readers that come and go, trims. Each reader gets exactly what its position promises, and
+//! all agree on one order.
+
+#![cfg(not(loom))]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+use std::thread;
+
+use sse_core::{Event, Filter, Hub, HubConfig, Subscription};
+
+const PUBLISHERS: usize = 3;
+const EVENTS: usize = if cfg!(miri) { 20 } else { 20_000 };
+const READERS: usize = if cfg!(miri) { 2 } else { 4 };
+const PATTERNS: [&str; 4] = ["/", "/0", "/*", "/0/a"];
+
+/// Takes all there is to read; each event's data is `publisher-number`.
+fn drain(subscription: &mut Subscription, into: &mut Vec<u8>) {
+    loop {
+        let chunk = subscription.chunk();
+        if chunk.is_empty() {
+            return;
+        }
+        into.extend_from_slice(chunk);
+        let length = chunk.len();
+        subscription.advance(length);
+    }
+}
+
+fn events(bytes: &[u8]) -> Vec<&str> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    text.split_terminator("\n\n").map(|frame| frame.strip_prefix("data:").unwrap()).collect()
+}
+
+#[test]
+fn all_readers_agree_with_the_order_of_ids() {
+    let hub = Hub::new(HubConfig { queue_events: 64, ..HubConfig::default() });
+    let published = Mutex::new(Vec::new());
+    let done = AtomicBool::new(false);
+    let sessions = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        let publishers: Vec<_> = (0..PUBLISHERS)
+            .map(|publisher| {
+                let (hub, published) = (&hub, &published);
+                scope.spawn(move || {
+                    let mut mine = Vec::with_capacity(EVENTS);
+                    for number in 0..EVENTS {
+                        let path = format!("/{publisher}/{}", ["a", "b"][number % 2]);
+                        let data = format!("{publisher}-{number}");
+                        let id = hub.publish(&Event::new(&path, &data)).unwrap();
+                        mine.push((id.sequence, path, data));
+                    }
+                    published.lock().unwrap().append(&mut mine);
+                })
+            })
+            .collect();
+        for reader in 0..READERS {
+            let (hub, done, sessions) = (&hub, &done, &sessions);
+            scope.spawn(move || {
+                let path = PATTERNS[reader % PATTERNS.len()];
+                let mut finished = false;
+                while !finished {
+                    let mut subscription = hub.subscribe(Filter::parse(path).unwrap(), Waker::noop().clone()).unwrap();
+                    let mut bytes = Vec::new();
+                    // A session of some length, and then another; the last one reads to the end.
+                    while bytes.len() < 4_000 && !finished {
+                        // Acquire: with the release after the publishers; nothing comes after what is read then.
+                        finished = done.load(Ordering::Acquire);
+                        drain(&mut subscription, &mut bytes);
+                        thread::yield_now();
+                    }
+                    sessions.lock().unwrap().push((path, subscription.starts_after(), bytes, finished));
+                }
+            });
+        }
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                hub.trim();
+                thread::yield_now();
+            }
+        });
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+        done.store(true, Ordering::Release); // with the readers' loads
+    });
+    let mut published = published.into_inner().unwrap();
+    published.sort();
+    assert!(published.iter().map(|(sequence, ..)| *sequence).eq(1..=(PUBLISHERS * EVENTS) as u64));
+    let sessions = sessions.into_inner().unwrap();
+    assert!(sessions.len() >= READERS);
+    for (path, starts_after, bytes, whole) in sessions {
+        let filter = Filter::parse(path).unwrap();
+        let after = &published[starts_after as usize..];
+        let due =
+            after.iter().filter(|(_, path, _)| filter.pattern().covers(&sse_core::Namespace::parse(path).unwrap()));
+        let due: Vec<_> = due.map(|(_, _, data)| data.as_str()).collect();
+        let read = events(&bytes);
+        assert_eq!(read, due[..read.len()], "{path} after {starts_after}");
+        assert!(!whole || read.len() == due.len(), "{path} after {starts_after}: {} of {}", read.len(), due.len());
+    }
+    assert_eq!(hub.channels(), 0);
+}
+
+#[test]
+fn a_driver_goes_on_with_what_a_turn_leaves() {
+    const MANY: usize = if cfg!(miri) { 1_100 } else { 50_000 };
+    let hub = Hub::new(HubConfig::default());
+    let mut reader = hub.subscribe(Filter::parse("/a").unwrap(), Waker::noop().clone()).unwrap();
+    let looping = AtomicBool::new(true);
+    thread::scope(|scope| {
+        let (hub, looping) = (&hub, &looping);
+        let waker = Waker::from(std::sync::Arc::new(Unpark(thread::current())));
+        let driver = hub.drive(waker);
+        let publishers: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| (0..MANY).for_each(|_| _ = hub.publish(&Event::new("/a", "x")).unwrap())))
+            .collect();
+        scope.spawn(move || {
+            publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+            looping.store(false, Ordering::Release); // with the load below
+        });
+        while looping.load(Ordering::Acquire) {
+            while hub.drain() {}
+            thread::yield_now();
+        }
+        drop(driver);
+    });
+    let mut bytes = Vec::new();
+    drain(&mut reader, &mut bytes);
+    assert_eq!(events(&bytes).len(), 2 * MANY);
+}
+
+struct Unpark(thread::Thread);
+
+impl std::task::Wake for Unpark {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.unpark();
+    }
+}
