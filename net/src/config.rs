@@ -1,0 +1,67 @@
+//! What the operator of the event loops may choose.
+
+use std::time::Duration;
+
+use crate::proto;
+
+/// How the event loops behave. All fields are public: start from [`Config::default`] and change what you need.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Event-loop threads, at least 1. The [`Listeners`](crate::Listeners) must have been bound for as many.
+    pub workers: usize,
+    /// No stream is silent for longer than this: a comment fills the gap. `None` sends none. Default 15 s.
+    pub keepalive: Option<Duration>,
+    /// Least time between two passes over the streams: trades latency for CPU. Zero (the default) flushes at once.
+    pub flush_interval: Duration,
+    /// Bytes a reader whose socket is full may fall behind before it is disconnected. Default 1 MiB.
+    pub max_lag: u64,
+    /// How long a reader may accept no byte at all while some are owed to it. Default 10 s.
+    pub stall_timeout: Duration,
+    /// From the first byte of a request head (or from the connection's start) to its last. Absolute: a
+    /// trickle of bytes doesn't extend it. Default 10 s.
+    pub head_timeout: Duration,
+    /// How long a kept-alive connection may rest between requests, and how long a request body may take.
+    /// Default 60 s.
+    pub idle_timeout: Duration,
+    /// Connections served in the ordinary way, over all workers. Those beyond are marked
+    /// [`Peer::excess`](crate::Peer::excess) and get one answer. Default: no limit.
+    pub max_connections: usize,
+    /// What a request may measure.
+    pub limits: proto::Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            workers: 1,
+            keepalive: Some(Duration::from_secs(15)),
+            flush_interval: Duration::ZERO,
+            max_lag: 1 << 20,
+            stall_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            max_connections: usize::MAX,
+            limits: proto::Limits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The same, with times that a clock can reach.
+    pub(crate) fn bounded(mut self) -> Config {
+        self.keepalive = self.keepalive.map(bounded);
+        for time in [&mut self.flush_interval, &mut self.stall_timeout, &mut self.head_timeout, &mut self.idle_timeout]
+        {
+            *time = bounded(*time);
+        }
+        self
+    }
+}
+
+/// What "never" means to a clock: adding it to the present overflows nothing.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The longest time that can be waited for, up to `time`.
+pub(crate) fn bounded(time: Duration) -> Duration {
+    time.min(FOREVER)
+}

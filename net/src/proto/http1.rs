@@ -1,0 +1,391 @@
+//! One HTTP/1 connection as a state machine.
+//!
+//! ```text
+//!            ┌───────────── answer, connection kept ──────────────┐
+//!            ▼                                                    │
+//!   ──▶ Head ──whole──▶ Body ──whole──▶ Asked ──handle_response───┤
+//!        │               │                │                       │ answer, last one
+//!        │ error,        │ error,         │ handle_stream         ▼
+//!        │ deadline      │ deadline       ▼                    Answered ──output written──▶ Lingering
+//!        └──────▶ Refused ◀┘        (the connection is                                        │ end, deadline,
+//!                    │               a stream now)                ▲                           │ or enough read
+//!                    └─────────── refusal: handle_response ───────┘                           ▼
+//!                                                                                           Closed
+//! ```
+//!
+//! One request runs at a time: what is pipelined behind it stays in the input, which is not read further meanwhile.
+//! Lingering exists because closing a socket with unread input resets it, and a reset may destroy the answer before
+//! the client has read it (RFC 9112 §9.6).
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, Version};
+
+use super::Limits;
+use super::body::BodyDecoder;
+use super::head::{Head, HeadScanner, RequestError, has_option, parse_head};
+use super::output::Output;
+use super::response::{CONTINUE, DateLine, Ending, encode_head, has_body};
+
+/// How long a client may take to read its last answer and close.
+const LINGER_TIME: Duration = Duration::from_secs(2);
+
+/// What a client may still send while we linger: as much as the largest body, since that is what is under way when a
+/// body is refused.
+const LINGER_BYTES: usize = 1 << 20;
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A whole head, from its first byte, or from the connection's start.
+    pub head: Duration,
+    /// A whole body from the end of its head, and the pause between requests.
+    pub idle: Duration,
+    /// The client's taking of any byte of an answer.
+    pub stall: Duration,
+}
+
+/// What is to be done next. Output comes first: ask [`Http1::poll_output`] before [`Http1::poll_action`].
+#[derive(Debug)]
+#[must_use]
+#[expect(clippy::large_enum_variant, reason = "handed over once, never stored")]
+pub enum Action {
+    /// There is output.
+    Write,
+    /// Give it more of the peer's bytes.
+    Read,
+    /// Answer this request, now or later.
+    Answer(Request<Bytes>),
+    /// Answer this error.
+    Refuse(RequestError),
+    /// The answer is owed: nothing to do until it comes.
+    Wait,
+    /// Close the sending side of the socket, then go on.
+    Finish,
+    /// Close the socket.
+    Close,
+}
+
+/// The server's side of one HTTP/1 connection.
+#[derive(Debug)]
+pub struct Http1 {
+    limits: Limits,
+    timeouts: Timeouts,
+    state: State,
+    /// Received, and from `consumed` on not yet understood.
+    input: Vec<u8>,
+    consumed: usize,
+    output: Output,
+    /// When the state has lasted too long.
+    deadline: Option<Instant>,
+    /// When the output has waited too long for the peer.
+    output_deadline: Instant,
+    /// What the request being answered asks of its answer.
+    answer: AnswerForm,
+    /// Answers given.
+    answers: u64,
+    /// The next answer is the last one.
+    last: bool,
+    /// The peer sends no more.
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Head(HeadScanner),
+    Body(Box<(Head, BodyDecoder)>),
+    Asked,
+    Refused(RequestError),
+    Answered,
+    Lingering { left: usize },
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AnswerForm {
+    head_only: bool,
+    keep_alive: bool,
+    /// The client assumes a close unless told otherwise.
+    http10: bool,
+}
+
+impl Http1 {
+    /// A connection that starts now.
+    #[must_use]
+    pub fn new(now: Instant, limits: Limits, timeouts: Timeouts) -> Http1 {
+        Http1 {
+            limits,
+            timeouts,
+            state: State::Head(HeadScanner::default()),
+            input: Vec::new(),
+            consumed: 0,
+            output: Output::default(),
+            deadline: Some(now + timeouts.head),
+            output_deadline: now,
+            answer: AnswerForm { head_only: false, keep_alive: false, http10: false },
+            answers: 0,
+            last: false,
+            ended: false,
+        }
+    }
+
+    /// Makes the next answer, or the one under way, the last.
+    pub fn set_last(&mut self) {
+        self.last = true;
+    }
+
+    /// Between two requests: closing now loses nothing.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let at_rest = matches!(self.state, State::Head(_)) && self.unread().is_empty() && self.output.is_empty();
+        at_rest && self.answers > 0
+    }
+
+    /// Bytes came from the peer.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        match &mut self.state {
+            State::Lingering { left } => match left.checked_sub(bytes.len()) {
+                Some(less) => *left = less,
+                None => self.close(),
+            },
+            State::Closed => {}
+            state => {
+                // The first byte after a pause starts the clock of its head.
+                if matches!(state, State::Head(_)) && self.answers > 0 && self.unread().is_empty() {
+                    self.deadline = Some(now + self.timeouts.head);
+                }
+                self.input.drain(..self.consumed);
+                self.consumed = 0;
+                self.input.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    /// The peer sends no more. A request that is not whole will never be.
+    pub fn handle_end(&mut self) {
+        self.ended = true;
+        if matches!(self.state, State::Head(_) | State::Body(_) | State::Lingering { .. }) {
+            self.close();
+        }
+    }
+
+    /// Time has passed. Does nothing unless [`poll_timeout`](Self::poll_timeout) says so.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.state {
+            _ if !self.output.is_empty() => self.close(),
+            State::Head(_) if self.unread().is_empty() => self.close(),
+            State::Head(_) | State::Body(_) => self.refuse(RequestError::Timeout),
+            _ => self.close(),
+        }
+    }
+
+    /// The service's answer to what [`Action::Answer`] or [`Action::Refuse`] gave.
+    pub fn handle_response(&mut self, now: Instant, response: Response<Bytes>, date: &DateLine) {
+        let close = self.last || self.ended || !self.answer.keep_alive || has_option(response.headers(), b"close");
+        let connection = match close {
+            true => Some("close"),
+            false => self.answer.http10.then_some("keep-alive"),
+        };
+        let (mut head, mut body) = response.into_parts();
+        if head.status.is_informational() {
+            // No final answer, and none of our making: the service is at fault.
+            head.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        if !has_body(head.status) {
+            body = Bytes::new();
+        }
+        let ending = Ending { length: Some(body.len()), connection };
+        let head = encode_head(&Response::from_parts(head, ()), ending, date);
+        self.output.push(head, if self.answer.head_only { Bytes::new() } else { body });
+        self.output_deadline = now + self.timeouts.stall;
+        self.finish_answer(now, close);
+    }
+
+    /// Whether a stream may open in answer to the present request: its body was asked for, and the connection may
+    /// live on. If not, the stream's head is answered by [`handle_stream_head`](Self::handle_stream_head).
+    #[must_use]
+    pub fn can_stream(&self) -> bool {
+        !self.answer.head_only && !self.last
+    }
+
+    /// The service opens a stream. Gives what is to be sent before its events. The connection is a stream from here
+    /// on, and this state machine has done its work.
+    #[must_use]
+    pub fn handle_stream(&mut self, response: &Response<()>, date: &DateLine) -> Vec<u8> {
+        self.output.push(encode_stream_head(response, date), Bytes::new());
+        self.close();
+        std::mem::take(&mut self.output).into_bytes()
+    }
+
+    /// A stream's head is the whole answer.
+    pub fn handle_stream_head(&mut self, now: Instant, response: &Response<()>, date: &DateLine) {
+        self.output.push(encode_stream_head(response, date), Bytes::new());
+        self.output_deadline = now + self.timeouts.stall;
+        self.finish_answer(now, true);
+    }
+
+    /// This much of the output is sent.
+    pub fn handle_written(&mut self, now: Instant, bytes: usize) {
+        self.output.advance(bytes);
+        self.output_deadline = now + self.timeouts.stall;
+    }
+
+    /// Bytes to send. Empty: none.
+    #[must_use]
+    pub fn poll_output(&self) -> &[u8] {
+        self.output.front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.output.is_empty() { self.deadline } else { Some(self.output_deadline) }
+    }
+
+    /// What is to be done next, once the output is sent.
+    pub fn poll_action(&mut self, now: Instant) -> Action {
+        // Head, then body, then answer: each state is passed at most once, so this ends.
+        loop {
+            if !self.output.is_empty() {
+                return Action::Write;
+            }
+            let step = match self.state {
+                State::Head(_) => self.poll_head(now),
+                State::Body(_) => self.poll_body(),
+                State::Asked => return Action::Wait,
+                State::Refused(error) => {
+                    self.state = State::Asked;
+                    self.deadline = None;
+                    return Action::Refuse(error);
+                }
+                State::Answered => return self.poll_answered(now),
+                State::Lingering { .. } => return Action::Read,
+                State::Closed => return Action::Close,
+            };
+            match step {
+                Ok(Step::Next) => {}
+                Ok(Step::Act(action)) => return action,
+                Err(error) => self.refuse(error),
+            }
+        }
+    }
+
+    fn poll_head(&mut self, now: Instant) -> Result<Step, RequestError> {
+        self.skip_blank_lines();
+        let State::Head(scanner) = &mut self.state else { return Ok(Step::Next) };
+        let unread = &self.input[self.consumed..];
+        let Some(end) = scanner.find_end(unread, &self.limits)? else {
+            self.release_input();
+            return Ok(Step::Act(Action::Read));
+        };
+        let head = parse_head(&unread[..end], &self.limits)?;
+        self.consumed += end;
+        self.answer = AnswerForm {
+            head_only: head.request.method() == Method::HEAD,
+            keep_alive: head.keep_alive,
+            http10: head.request.version() == Version::HTTP_10,
+        };
+        // Who has begun to send the body doesn't wait for our word.
+        if head.expects_continue && self.unread().is_empty() {
+            self.output.push(CONTINUE.to_vec(), Bytes::new());
+            self.output_deadline = now + self.timeouts.stall;
+        }
+        let decoder = BodyDecoder::new(head.framing, &self.limits);
+        self.state = State::Body(Box::new((head, decoder)));
+        self.deadline = Some(now + self.timeouts.idle);
+        Ok(Step::Next)
+    }
+
+    fn poll_body(&mut self) -> Result<Step, RequestError> {
+        let State::Body(message) = &mut self.state else { return Ok(Step::Next) };
+        let progress = message.1.handle_bytes(&self.input[self.consumed..])?;
+        self.consumed += progress.consumed;
+        self.release_input();
+        if !progress.done {
+            return Ok(Step::Act(Action::Read));
+        }
+        let State::Body(message) = std::mem::replace(&mut self.state, State::Asked) else { return Ok(Step::Next) };
+        let (head, decoder) = *message;
+        self.deadline = None;
+        Ok(Step::Act(Action::Answer(head.request.map(|()| Bytes::from(decoder.into_body())))))
+    }
+
+    /// The last answer is sent.
+    fn poll_answered(&mut self, now: Instant) -> Action {
+        if self.ended {
+            self.close();
+            return Action::Close;
+        }
+        self.input = Vec::new();
+        self.consumed = 0;
+        self.state = State::Lingering { left: LINGER_BYTES };
+        self.deadline = Some(now + LINGER_TIME);
+        Action::Finish
+    }
+
+    /// The answer is in the output: what comes after it?
+    fn finish_answer(&mut self, now: Instant, close: bool) {
+        debug_assert!(matches!(self.state, State::Asked), "an answer without a question: {:?}", self.state);
+        self.answers += 1;
+        if close {
+            self.state = State::Answered;
+            self.deadline = None;
+            return;
+        }
+        self.state = State::Head(HeadScanner::default());
+        let pause = if self.unread().is_empty() { self.timeouts.idle } else { self.timeouts.head };
+        self.deadline = Some(now + pause);
+    }
+
+    fn refuse(&mut self, error: RequestError) {
+        // What follows on the connection can't be told apart any more.
+        self.last = true;
+        self.state = State::Refused(error);
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+        self.deadline = None;
+        self.input = Vec::new();
+        self.consumed = 0;
+    }
+
+    /// Some clients send CRLF after a body; a server should read past it (RFC 9112 §2.2).
+    fn skip_blank_lines(&mut self) {
+        while self.unread().starts_with(b"\r\n") {
+            self.consumed += 2;
+            self.state = State::Head(HeadScanner::default());
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        &self.input[self.consumed..]
+    }
+
+    /// A connection at rest keeps no buffer.
+    fn release_input(&mut self) {
+        if self.unread().is_empty() {
+            self.input = Vec::new();
+            self.consumed = 0;
+        }
+    }
+}
+
+fn encode_stream_head(response: &Response<()>, date: &DateLine) -> Vec<u8> {
+    encode_head(response, Ending { length: None, connection: Some("close") }, date)
+}
+
+/// What polling one state came to.
+#[expect(clippy::large_enum_variant, reason = "handed over once, never stored")]
+enum Step {
+    /// Poll the state that came of it.
+    Next,
+    Act(Action),
+}
+
+#[cfg(test)]
+mod tests;

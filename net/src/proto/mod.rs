@@ -1,0 +1,49 @@
+//! HTTP/1.1 as a state machine without I/O.
+//!
+//! # The law
+//! No mio, no socket, no clock in this module, and no thread: time is an argument. Bytes and time go in by
+//! `handle_*`, what is to be done comes out by `poll_*`. What a peer sends never panics. A test holds the module's
+//! source to it.
+//!
+//! ```text
+//!             handle_bytes  handle_end  handle_timeout          poll_request      poll_timeout
+//!   socket ─────────────────────────────────────────▶ Http1 ─────────────────▶ service
+//!   socket ◀───────────────────────────────────────── Http1 ◀───────────────── service
+//!             poll_output / handle_written                      handle_response   handle_stream
+//! ```
+//!
+//! [`parse_head`] and [`BodyDecoder`] can be used by themselves, as the fuzz targets do.
+
+mod body;
+mod head;
+mod http1;
+mod output;
+mod response;
+
+pub use body::{BodyDecoder, BodyProgress};
+pub use head::{Framing, Head, HeadScanner, RequestError, parse_head};
+pub use http1::{Action, Http1, Timeouts};
+pub use response::DateLine;
+
+/// What a request may measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a head, its blank line included. Default 16 KiB.
+    pub head_bytes: usize,
+    /// Header fields of a head, at most [`Limits::MOST_HEADERS`]. Default 100.
+    pub headers: usize,
+    /// Bytes of a body, after its transfer coding is undone. Default 1 MiB.
+    pub body_bytes: usize,
+}
+
+impl Limits {
+    /// No head is parsed with more header fields than this, whatever [`Limits::headers`] says: the parser's table
+    /// is on the stack.
+    pub const MOST_HEADERS: usize = 256;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { head_bytes: 16 << 10, headers: 100, body_bytes: 1 << 20 }
+    }
+}

@@ -1,0 +1,94 @@
+//! What is served: the seam between the event loops and the application.
+
+use std::cell::Cell;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::handle::Handle;
+use crate::inbox::{Inbox, Ticket};
+use crate::proto::RequestError;
+use crate::reply::Reply;
+use crate::responder::Responder;
+use crate::stream::StreamEnd;
+
+/// Answers requests. One value serves all event loops, so its methods run on several threads at once.
+///
+/// Every method runs on an event loop's thread and holds up all its connections: none may block. What takes long
+/// belongs on a thread of the application's own, answered through a [`Responder`].
+pub trait Service: Send + Sync + 'static {
+    /// What the service wants to remember of an open stream.
+    type Session: Send + 'static;
+
+    /// Answers one request, whose body is whole.
+    fn call(&self, request: Request<Bytes>, cx: &Context<'_, Self::Session>) -> Reply<Self::Session>;
+
+    /// The answer to bytes that are no acceptable request. Its status should be [`RequestError::status`]. The
+    /// connection is closed after it.
+    fn refuse(&self, error: &RequestError, peer: &Peer) -> Response<Bytes>;
+
+    /// A stream has opened: its head is on its way, and it will be [`closed`](Self::closed).
+    fn opened(&self, session: &Self::Session) {
+        let _ = session;
+    }
+
+    /// A stream has ended.
+    fn closed(&self, session: Self::Session, end: StreamEnd);
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address at the other end of the socket.
+    pub addr: SocketAddr,
+    /// Accepted beyond [`Config::max_connections`](crate::Config::max_connections): answer shortly, it is closed
+    /// after one answer.
+    pub excess: bool,
+}
+
+/// The circumstances of one request.
+pub struct Context<'a, S> {
+    peer: &'a Peer,
+    handle: &'a Handle<S>,
+    inbox: &'a Arc<Inbox<S>>,
+    ticket: Ticket,
+    /// Whether a responder was taken: without one, `Reply::Later` would never be answered.
+    deferred: Cell<bool>,
+}
+
+impl<'a, S> Context<'a, S> {
+    pub(crate) fn new(peer: &'a Peer, handle: &'a Handle<S>, inbox: &'a Arc<Inbox<S>>, ticket: Ticket) -> Self {
+        Context { peer, handle, inbox, ticket, deferred: Cell::new(false) }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.peer
+    }
+
+    /// The event loops this runs on.
+    #[must_use]
+    pub fn handle(&self) -> &Handle<S> {
+        self.handle
+    }
+
+    /// What answers this request later. Take it only to return [`Reply::Later`]; the first answer counts.
+    pub fn responder(&self) -> Responder<S> {
+        self.deferred.set(true);
+        Responder::new(Arc::clone(self.inbox), self.ticket)
+    }
+
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.deferred.get()
+    }
+}
+
+impl<S> fmt::Debug for Context<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("peer", self.peer).field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}

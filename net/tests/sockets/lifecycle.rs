@@ -1,0 +1,128 @@
+//! Beginnings and ends.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::support::{PATIENCE, Server, wait_for};
+use sse_net::{Config, EndReason, Listeners};
+
+fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+#[test]
+fn a_port_has_one_server() {
+    for (first, second) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+        let held = Listeners::bind(&[any_port()], first).unwrap();
+        let error = Listeners::bind(held.local_addrs(), second).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse, "{first} workers, then {second}");
+    }
+}
+
+#[test]
+fn a_picked_port_is_told() {
+    let listeners = Listeners::bind(&[any_port(), any_port()], 3).unwrap();
+    let [first, second] = listeners.local_addrs() else { panic!("two addresses") };
+    assert!(first.port() != 0 && second.port() != 0 && first != second);
+}
+
+#[test]
+fn listeners_must_fit_the_workers() {
+    let listeners = Listeners::bind(&[any_port()], 2).unwrap();
+    assert!(listeners.local_addrs()[0].port() != 0);
+    let server = Server::start(Config::default());
+    let config = Config { workers: 3, ..Config::default() };
+    let error = sse_net::Workers::spawn(listeners, server.hub.clone(), server.desk.clone(), config).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn shutdown_ends_at_once() {
+    let mut server = Server::start(Config { workers: 2, ..Config::default() });
+    let mut clients: Vec<_> = (0..10).map(|_| server.subscribe("/a")).collect();
+    server.handle.shutdown();
+    server.join().unwrap();
+    for client in &mut clients {
+        assert_eq!(server.next_end().1.reason, EndReason::Drained);
+        assert_eq!(client.read_to_end(), "");
+    }
+    assert_eq!((server.handle.connections(), server.handle.streams()), (0, 0));
+}
+
+#[test]
+fn an_idle_server_drains_at_once() {
+    let mut server = Server::start(Config::default());
+    let mut idle = server.connect();
+    idle.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    idle.read_answer();
+    let start = Instant::now();
+    server.handle.drain(PATIENCE * 10);
+    server.join().unwrap();
+    assert!(start.elapsed() < PATIENCE);
+    assert_eq!(idle.read_to_end(), "");
+}
+
+#[test]
+fn a_drain_is_spread_and_loses_nothing() {
+    let over = Duration::from_millis(600);
+    let mut server = Server::start(Config { workers: 2, ..Config::default() });
+    let mut clients: Vec<_> = (0..50).map(|_| server.subscribe("/a")).collect();
+    server.publish("/a", "last");
+    let start = Instant::now();
+    server.handle.drain(over);
+    assert!(server.handle.is_draining());
+    let mut ends = Vec::new();
+    for _ in 0..50 {
+        let (_, end) = server.next_end();
+        assert_eq!((end.reason, end.bytes_sent), (EndReason::Drained, 11));
+        ends.push(start.elapsed());
+    }
+    server.join().unwrap();
+    for client in &mut clients {
+        assert_eq!(client.read_to_end(), "data:last\n\n");
+    }
+    assert!(ends[49] - ends[0] >= over / 4, "all between {:?} and {:?}", ends[0], ends[49]);
+}
+
+#[test]
+fn probes_are_answered_while_draining() {
+    let mut server = Server::start(Config::default());
+    let _stream = server.subscribe("/a");
+    let mut held = server.connect();
+    held.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_for("the request is held", || !server.desk.held.lock().unwrap().is_empty());
+    server.handle.drain(Duration::from_millis(500));
+    let mut probe = server.connect();
+    probe.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok");
+    let text = probe.read_to_end();
+    assert!(text.contains("Connection: close\r\n") && text.ends_with("ok"), "{text}");
+    // Nobody answers the held request: the drain's end doesn't wait for it.
+    server.join().unwrap();
+    assert_eq!(held.read_to_end(), "");
+}
+
+#[test]
+fn a_stream_that_reads_nothing_ends_with_the_drain() {
+    let mut server = Server::start(Config { max_lag: u64::MAX, ..Config::default() });
+    let _blocked = server.subscribe("/a");
+    let data = "x".repeat(1 << 20);
+    for _ in 0..20 {
+        server.publish("/a", &data);
+    }
+    server.handle.drain(Duration::from_millis(200));
+    assert_eq!(server.next_end().1.reason, EndReason::Drained);
+    server.join().unwrap();
+}
+
+#[test]
+fn one_loop_s_panic_ends_all() {
+    let mut server = Server::start(Config { workers: 2, ..Config::default() });
+    let _streams: Vec<_> = (0..4).map(|_| server.subscribe("/a")).collect();
+    let mut client = server.connect();
+    client.send("GET /panic HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(server.join().is_err());
+    for _ in 0..4 {
+        assert_eq!(server.next_end().1.reason, EndReason::Drained);
+    }
+}
