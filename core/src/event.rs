@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::frame::FrameError;
-use crate::namespace::NamespaceError;
+use crate::frame::{Frame, FrameError};
+use crate::namespace::{Limits, Namespace, NamespaceError};
 
 /// An event as its publisher describes it: namespace, event name (optional), data.
 ///
@@ -27,6 +27,23 @@ impl<'a> Event<'a> {
     pub fn named(self, name: &'a str) -> Self {
         Self { name: (!name.is_empty()).then_some(name), ..self }
     }
+
+    /// Checks the event and makes its frame.
+    pub(crate) fn prepare(&self, limits: &Limits) -> Result<Prepared, EventError> {
+        Ok(Prepared {
+            namespace: Namespace::parse_within(self.namespace, limits)?,
+            frame: Frame::encode(self.name, self.data)?,
+        })
+    }
+}
+
+/// An event that is checked and encoded: publishing it can't fail any more.
+///
+/// Prepare a batch, then publish it: all or nothing.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(crate) namespace: Namespace,
+    pub(crate) frame: Frame,
 }
 
 /// An event's place in the server's one history.

@@ -47,6 +47,7 @@
 //! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`.
 
 mod channel;
+mod engine;
 mod event;
 mod filter;
 mod frame;
@@ -63,9 +64,9 @@ mod sync;
 mod trie;
 mod watchers;
 
-pub use event::{Event, EventError, EventId, EventIdError};
+pub use event::{Event, EventError, EventId, EventIdError, Prepared};
 pub use filter::{Filter, Pattern};
 pub use frame::{Frame, FrameError};
-pub use hub::{Driver, Hub, HubConfig, Prepared, SubscribeError, TryPublishError};
+pub use hub::{Driver, Hub, HubConfig, SubscribeError, TryPublishError};
 pub use namespace::{Limits, Namespace, NamespaceError};
 pub use subscription::Subscription;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::channel::Channel;
-use crate::hub::Shared;
+use crate::engine::Engine;
 use crate::log::Cursor;
 
 /// A reader's share of a channel: a cursor in its log. Dropping it unsubscribes.
@@ -32,12 +32,12 @@ pub struct Subscription {
     frames_before: u64,
     channel: Arc<Channel>,
     waker: Waker,
-    hub: Arc<Shared>,
+    engine: Arc<Engine>,
 }
 
 impl Subscription {
     /// A member of `channel`, watching by `waker`, that is to read all after `position` from `cursor` on.
-    pub(crate) fn new(hub: Arc<Shared>, channel: Arc<Channel>, cursor: Cursor, position: u64, waker: Waker) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, channel: Arc<Channel>, cursor: Cursor, position: u64, waker: Waker) -> Self {
         let mut new = Self {
             cursor,
             joining: true,
@@ -46,7 +46,7 @@ impl Subscription {
             frames_before: 0,
             channel,
             waker,
-            hub,
+            engine,
         };
         new.settle();
         new
@@ -132,7 +132,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.channel.watchers.leave(&self.waker);
-        self.hub.trie.leave(&self.channel);
+        self.engine.trie.leave(&self.channel);
     }
 }
 

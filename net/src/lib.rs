@@ -93,10 +93,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod acceptor;
 mod config;
 mod connection;
 mod handle;
 mod inbox;
+mod keepalive;
 mod listener;
 pub mod proto;
 mod reply;

@@ -29,17 +29,17 @@ use mio::{Events, Poll, Token};
 use slab::Slab;
 use sse_core::{Driver, Hub};
 
+use crate::acceptor::Acceptor;
 use crate::config::Config;
 use crate::connection::{Connection, Flush, Role};
 use crate::handle::{Handle, Shared};
 use crate::inbox::{Inbox, Message, Visitor};
+use crate::keepalive::keepalive_ticks;
 use crate::proto::DateLine;
 use crate::service::Service;
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Fired, Timer, Timers};
 use crate::topic::{Bell, Ring, Topics};
-use accept::Acceptor;
-use drain::Drain;
 
 /// Readiness taken from the kernel in one call. What doesn't fit comes with the next.
 const EVENTS_PER_PASS: usize = 1024;
@@ -121,7 +121,8 @@ pub(crate) struct Worker<V: Service> {
     date: DateLine,
     /// The Unix second of `date`.
     date_second: u64,
-    drain: Option<Drain>,
+    /// Draining: when streams must be gone.
+    drain_until: Option<Instant>,
     ended: bool,
 }
 
@@ -155,7 +156,7 @@ impl<V: Service> Worker<V> {
             service,
             handle: Handle::new(Arc::clone(&shared)),
             shared,
-            keepalive_ticks: config.keepalive.map(streams::keepalive_ticks),
+            keepalive_ticks: config.keepalive.map(keepalive_ticks),
             config,
             now,
             tick: 0,
@@ -163,7 +164,7 @@ impl<V: Service> Worker<V> {
             serial: 0,
             date: DateLine::new(SystemTime::UNIX_EPOCH),
             date_second: 0,
-            drain: None,
+            drain_until: None,
             ended: false,
         })
     }
@@ -213,7 +214,7 @@ impl<V: Service> Worker<V> {
         }
         self.show_streams();
         self.fire_timers();
-        if self.drain.is_some() && self.connections.is_empty() {
+        if self.drain_until.is_some() && self.connections.is_empty() {
             self.ended = true;
         }
     }

@@ -1,14 +1,14 @@
 //! Accepting connections.
 
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry, Token};
+use mio::net::TcpStream;
+use mio::{Interest, Token};
 
 use super::{Worker, token_of};
+use crate::acceptor::{Recovery, recovery};
 use crate::connection::{Connection, Exchange, Flags, Role};
 use crate::proto::{Http1, Timeouts};
 use crate::service::{Peer, Service};
@@ -27,56 +27,11 @@ const EXCESS_CONNECTIONS: usize = 64;
 /// A connection in excess has no time to waste.
 const EXCESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A worker's listeners.
-pub(super) struct Acceptor {
-    listeners: Vec<TcpListener>,
-}
-
-impl Acceptor {
-    pub(super) fn new(listeners: Vec<std::net::TcpListener>, registry: &Registry) -> io::Result<Acceptor> {
-        let mut listeners: Vec<TcpListener> = listeners.into_iter().map(TcpListener::from_std).collect();
-        for (index, listener) in listeners.iter_mut().enumerate() {
-            registry.register(listener, token_of_listener(index), Interest::READABLE)?;
-        }
-        Ok(Acceptor { listeners })
-    }
-
-    /// Which listener has this token.
-    pub(super) fn index_of(&self, token: Token) -> Option<usize> {
-        let index = (usize::MAX - 1).checked_sub(token.0)?;
-        (index < self.listeners.len()).then_some(index)
-    }
-}
-
-/// Counted down from below the waker's, where no slot ever is.
-fn token_of_listener(index: usize) -> Token {
-    Token(usize::MAX - 1 - index)
-}
-
-/// What to do after a failure to accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Recovery {
-    /// There is nothing to accept.
-    Wait,
-    /// This connection is gone; the next may be sound.
-    Next,
-    /// Try again after a pause: no edge will call us, since the connection that we can't take stays in the queue.
-    Backoff,
-}
-
-fn recovery(error: &io::Error) -> Recovery {
-    match error.kind() {
-        ErrorKind::WouldBlock => Recovery::Wait,
-        ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => Recovery::Next,
-        _ => Recovery::Backoff,
-    }
-}
-
 impl<V: Service> Worker<V> {
     /// Accepts from a listener until it has no more, or its turn is over.
     pub(super) fn accept(&mut self, listener: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
-            match self.acceptor.listeners[listener].accept() {
+            match self.acceptor.accept(listener) {
                 Ok((socket, addr)) => self.admit(socket, addr),
                 Err(error) => match recovery(&error) {
                     Recovery::Wait => return,
@@ -97,12 +52,11 @@ impl<V: Service> Worker<V> {
 
     /// Takes up a connection, unless there are far too many.
     fn admit(&mut self, mut socket: TcpStream, addr: SocketAddr) {
-        // Relaxed, here and below: counts on their own. Workers that add at the same time may go over the limit by
-        // one each.
+        // Relaxed: a count on its own. Workers that add at the same time may go over the limit by one each.
         let open = self.shared.connections.load(Ordering::Relaxed);
         let excess = open >= self.config.max_connections;
         let most = self.config.max_connections.saturating_add(EXCESS_CONNECTIONS * self.shared.inboxes.len());
-        self.shared.accepted.fetch_add(1, Ordering::Relaxed);
+        self.shared.accepted.fetch_add(1, Ordering::Relaxed); // a count on its own
         if open >= most {
             return;
         }
@@ -115,7 +69,7 @@ impl<V: Service> Worker<V> {
             .is_err()
         {
             // Out of watches or memory: as bad as not being accepted.
-            self.shared.accept_errors.fetch_add(1, Ordering::Relaxed);
+            self.shared.accept_errors.fetch_add(1, Ordering::Relaxed); // a count on its own
             return;
         }
         let timeouts = Timeouts {
@@ -124,7 +78,7 @@ impl<V: Service> Worker<V> {
             stall: self.config.stall_timeout,
         };
         let mut http = Http1::new(self.now, self.config.limits, timeouts);
-        if excess || self.drain.is_some() {
+        if excess || self.drain_until.is_some() {
             http.set_last();
         }
         self.serial += 1;
@@ -135,35 +89,6 @@ impl<V: Service> Worker<V> {
         let exchange = Exchange { http, peer, request: None, readable: false, ending: false, armed_for };
         let role = Role::Exchange(Box::new(exchange));
         slot.insert(Connection { socket, flags: Flags::default(), active_at: self.tick, serial, role });
-        self.shared.connections.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lack_of_descriptors_is_waited_out() {
-        // EMFILE and ENFILE, as Linux, the BSDs and macOS number them.
-        for errno in [24, 23] {
-            assert_eq!(recovery(&io::Error::from_raw_os_error(errno)), Recovery::Backoff);
-        }
-        assert_eq!(recovery(&ErrorKind::OutOfMemory.into()), Recovery::Backoff);
-        assert_eq!(recovery(&ErrorKind::ConnectionAborted.into()), Recovery::Next);
-        assert_eq!(recovery(&ErrorKind::WouldBlock.into()), Recovery::Wait);
-    }
-
-    #[test]
-    fn listeners_are_told_from_the_rest() {
-        let poll = mio::Poll::new().unwrap();
-        let acceptor = Acceptor::new(Vec::new(), poll.registry()).unwrap();
-        assert_eq!(acceptor.index_of(token_of_listener(0)), None);
-        let listeners = (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let acceptor = Acceptor::new(listeners, poll.registry()).unwrap();
-        assert_eq!(acceptor.index_of(token_of_listener(1)), Some(1));
-        assert_eq!(acceptor.index_of(token_of_listener(2)), None);
-        assert_eq!(acceptor.index_of(Token(0)), None);
-        assert_eq!(acceptor.index_of(Token(usize::MAX)), None);
+        self.shared.connections.fetch_add(1, Ordering::Relaxed); // a count on its own
     }
 }

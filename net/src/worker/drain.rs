@@ -1,6 +1,6 @@
 //! Going: streams one by one, so that their clients don't all come to the next server at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Worker, token_of};
 use crate::config::bounded;
@@ -12,19 +12,13 @@ use crate::timers::{ConnectionKey, Timer};
 /// How long finite answers may go on after a drain's time is up.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-/// A drain under way.
-pub(super) struct Drain {
-    /// When streams must be gone.
-    until: Instant,
-}
-
 impl<V: Service> Worker<V> {
     /// Lets the streams go one by one, and tells the exchanges that the next answer is the last. Goes over all
     /// connections, once in the loop's life.
     pub(super) fn start_drain(&mut self, over: Duration) {
         let over = bounded(over);
         let until = self.now + over;
-        self.drain = Some(Drain { until });
+        self.drain_until = Some(until);
         let mut idle = Vec::new();
         for (key, connection) in &mut self.connections {
             let token = token_of(key);
@@ -50,11 +44,11 @@ impl<V: Service> Worker<V> {
 
     /// The drain's time is up: for streams now, for answers after the grace.
     pub(super) fn end_drain(&mut self) {
-        let Some(drain) = &self.drain else { return };
-        if self.now < drain.until {
+        let Some(until) = self.drain_until else { return };
+        if self.now < until {
             return; // Of an earlier drain, which a later one has prolonged.
         }
-        if self.now >= drain.until + DRAIN_GRACE {
+        if self.now >= until + DRAIN_GRACE {
             self.ended = true;
             return;
         }

@@ -1,0 +1,85 @@
+//! A worker's listeners, and what a failure to accept means.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+
+/// A worker's listeners.
+pub(crate) struct Acceptor {
+    listeners: Vec<TcpListener>,
+}
+
+impl Acceptor {
+    pub(crate) fn new(listeners: Vec<std::net::TcpListener>, registry: &Registry) -> io::Result<Acceptor> {
+        let mut listeners: Vec<TcpListener> = listeners.into_iter().map(TcpListener::from_std).collect();
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            registry.register(listener, token_of_listener(index), Interest::READABLE)?;
+        }
+        Ok(Acceptor { listeners })
+    }
+
+    /// Which listener has this token.
+    pub(crate) fn index_of(&self, token: Token) -> Option<usize> {
+        let index = (usize::MAX - 1).checked_sub(token.0)?;
+        (index < self.listeners.len()).then_some(index)
+    }
+
+    pub(crate) fn accept(&self, listener: usize) -> io::Result<(TcpStream, SocketAddr)> {
+        self.listeners[listener].accept()
+    }
+}
+
+/// Counted down from below the waker's, where no slot ever is.
+fn token_of_listener(index: usize) -> Token {
+    Token(usize::MAX - 1 - index)
+}
+
+/// What to do after a failure to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// There is nothing to accept.
+    Wait,
+    /// This connection is gone; the next may be sound.
+    Next,
+    /// Try again after a pause: no edge will call us, since the connection that we can't take stays in the queue.
+    Backoff,
+}
+
+pub(crate) fn recovery(error: &io::Error) -> Recovery {
+    match error.kind() {
+        ErrorKind::WouldBlock => Recovery::Wait,
+        ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => Recovery::Next,
+        _ => Recovery::Backoff,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_is_waited_out() {
+        // EMFILE and ENFILE, as Linux, the BSDs and macOS number them.
+        for errno in [24, 23] {
+            assert_eq!(recovery(&io::Error::from_raw_os_error(errno)), Recovery::Backoff);
+        }
+        assert_eq!(recovery(&ErrorKind::OutOfMemory.into()), Recovery::Backoff);
+        assert_eq!(recovery(&ErrorKind::ConnectionAborted.into()), Recovery::Next);
+        assert_eq!(recovery(&ErrorKind::WouldBlock.into()), Recovery::Wait);
+    }
+
+    #[test]
+    fn listeners_are_told_from_the_rest() {
+        let poll = mio::Poll::new().unwrap();
+        let acceptor = Acceptor::new(Vec::new(), poll.registry()).unwrap();
+        assert_eq!(acceptor.index_of(token_of_listener(0)), None);
+        let listeners = (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let acceptor = Acceptor::new(listeners, poll.registry()).unwrap();
+        assert_eq!(acceptor.index_of(token_of_listener(1)), Some(1));
+        assert_eq!(acceptor.index_of(token_of_listener(2)), None);
+        assert_eq!(acceptor.index_of(Token(0)), None);
+        assert_eq!(acceptor.index_of(Token(usize::MAX)), None);
+    }
+}
