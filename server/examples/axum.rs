@@ -1,0 +1,84 @@
+//! Subscriptions in an application that exists already: axum keeps its own routes, and a hub's streams are mounted
+//! under `/events/`. No `sse-net` here: axum does the HTTP, the hub says what to send.
+//!
+//! ```text
+//! cargo run --example axum [ADDRESS]
+//! curl -N localhost:8001/events/pets
+//! curl -d Corgi localhost:8001/dogs
+//! ```
+
+use std::convert::Infallible;
+use std::env;
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Poll, Waker};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::{Stream, stream};
+use sse_core::{Event, Filter, Hub, HubConfig, SubscribeError};
+use tokio::net::TcpListener;
+
+/// A reader this many bytes behind is not worth waiting for.
+const MAX_LAG: u64 = 1024 * 1024;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let listen = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8001".to_owned());
+    let hub = Hub::new(HubConfig::default());
+    let app = Router::new()
+        .route("/", get(index))
+        .route("/dogs", post(announce_dog))
+        .route("/events/", get(subscribe_to_all))
+        .route("/events/{*namespace}", get(subscribe))
+        .with_state(hub);
+
+    let listener = TcpListener::bind(listen).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(axum::serve(listener, app).await?)
+}
+
+/// The application's own routes.
+async fn index() -> Html<&'static str> {
+    Html("<p>An application with <a href=\"/events/pets\">events</a>.</p>")
+}
+
+async fn announce_dog(State(hub): State<Hub>, name: String) -> Response {
+    match hub.publish(&Event::new("/pets/dogs", &name).named("new-dog")) {
+        Ok(id) => id.to_string().into_response(),
+        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into_response(),
+    }
+}
+
+/// What is mounted.
+async fn subscribe_to_all(hub: State<Hub>) -> Response {
+    subscribe(hub, Path(String::new())).await
+}
+
+async fn subscribe(State(hub): State<Hub>, Path(namespace): Path<String>) -> Response {
+    let filter = match Filter::parse(&format!("/{namespace}")) {
+        Ok(filter) => filter,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let headers = [(CONTENT_TYPE, "text/event-stream; charset=utf-8"), (CACHE_CONTROL, "no-cache, no-store")];
+    match frames(&hub, filter) {
+        Ok(frames) => (headers, Body::from_stream(frames)).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    }
+}
+
+/// The subscription's bytes, as they come; ends when the reader is hopelessly behind.
+fn frames(hub: &Hub, filter: Filter) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, SubscribeError> {
+    let mut subscription = hub.subscribe(filter, Waker::noop().clone())?;
+    Ok(stream::poll_fn(move |cx| {
+        if subscription.lag() > MAX_LAG {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut subscription).poll_next(cx).map(|bytes| bytes.map(Ok))
+    }))
+}

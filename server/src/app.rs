@@ -1,0 +1,195 @@
+//! From a request to its answer.
+//!
+//! ```text
+//!   request ─► middleware ─► full? ─► embedder's routes ─► our routes ─► reply
+//!                  │           │                                           │
+//!                  └─ answer ──┴─ shed ────────────────────────────────────┴─► settle ─► response or stream
+//! ```
+//! `settle` puts on every answer what every answer carries, and is where streams are let in or turned away.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ALLOW, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Response, StatusCode};
+use sse_core::{Filter, Hub};
+use sse_net::{Handle, StreamReply};
+
+use crate::admin::{self, AdminPage};
+use crate::agents::Agents;
+use crate::cors::Cors;
+use crate::limits::Addresses;
+use crate::middleware::{self, Middleware};
+use crate::path::Path;
+use crate::problem::Problem;
+use crate::proxy::TrustedProxies;
+use crate::reply::{Answer, Reply};
+use crate::request::Request;
+use crate::router::{Route, Router};
+use crate::routes::{Methods, Routes};
+use crate::session::Session;
+use crate::shed::Shedder;
+use crate::status::StatusBoard;
+use crate::{health, publish, subscribe};
+
+/// Everything that answers, shared by all event loops.
+pub(crate) struct App {
+    pub(crate) hub: Hub,
+    pub(crate) router: Router,
+    pub(crate) cors: Cors,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) addresses: Addresses,
+    pub(crate) agents: Agents,
+    pub(crate) middleware: Vec<Middleware>,
+    pub(crate) routes: Routes,
+    pub(crate) shedder: Arc<Shedder>,
+    /// `None`: switched off.
+    pub(crate) admin: Option<Admin>,
+    /// Whether events may be published over HTTP.
+    pub(crate) publish: bool,
+}
+
+/// The admin endpoints.
+pub(crate) struct Admin {
+    pub(crate) page: AdminPage,
+    pub(crate) status: Arc<StatusBoard>,
+}
+
+/// A request on its way to its answer.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) request: Request,
+    /// On a connection beyond the limit.
+    excess: bool,
+    /// What middleware wants on the answer.
+    added: HeaderMap,
+}
+
+impl Exchange {
+    pub(crate) fn new(request: Request, excess: bool) -> Exchange {
+        Exchange { request, excess, added: HeaderMap::new() }
+    }
+}
+
+impl App {
+    /// What is to be answered. `exchange` collects what middleware adds to it.
+    pub(crate) fn answer(&self, exchange: &mut Exchange, handle: &Handle<Session>) -> Reply {
+        for middleware in &self.middleware {
+            let verdict = middleware(&exchange.request);
+            middleware::overlay(verdict.headers, &mut exchange.added);
+            if let Some(response) = verdict.answer {
+                return response.into();
+            }
+        }
+        let request = &exchange.request;
+        if exchange.excess && request.path() != "/healthz" {
+            return self.shed(request).into();
+        }
+        if let Some(methods) = self.routes.find(request.path()) {
+            return self.embedders(request, methods);
+        }
+        self.ours(request, handle).unwrap_or_else(Reply::from)
+    }
+
+    /// The answer as it goes to the connection.
+    pub(crate) fn settle(&self, exchange: Exchange, answer: Answer, draining: bool) -> sse_net::Reply<Session> {
+        match answer {
+            Answer::Response(response) => self.settle_response(exchange, response),
+            Answer::Subscription(filter) => self.settle_stream(exchange, filter, draining),
+        }
+    }
+
+    fn settle_response(&self, exchange: Exchange, mut response: Response<Bytes>) -> sse_net::Reply<Session> {
+        let Exchange { request, added, .. } = exchange;
+        self.cors.apply(request.headers(), response.headers_mut());
+        middleware::overlay(added, response.headers_mut());
+        let (client, method, path) = (request.client(), request.method(), request.path());
+        tracing::debug!(%client, %method, path, status = response.status().as_u16(), "answered");
+        sse_net::Reply::Response(response)
+    }
+
+    fn settle_stream(&self, exchange: Exchange, filter: Filter, draining: bool) -> sse_net::Reply<Session> {
+        if draining || exchange.excess {
+            return self.settle_response(exchange, self.shedder.stream());
+        }
+        let Some(slot) = self.addresses.enter(exchange.request.client()) else {
+            return self.settle_response(exchange, self.shedder.stream());
+        };
+        let Exchange { request, added, .. } = exchange;
+        let mut head = Response::new(());
+        *head.headers_mut() = subscribe::stream_headers();
+        self.cors.apply(request.headers(), head.headers_mut());
+        middleware::overlay(added, head.headers_mut());
+
+        let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        let agent = self.agents.intern(agent);
+        let session = Session::new(request.path(), filter.pattern().as_str(), agent, slot);
+        sse_net::Reply::Stream(StreamReply { head, filter, session })
+    }
+
+    fn embedders(&self, request: &Request, methods: &Methods) -> Reply {
+        match methods.handler(request.method()) {
+            Some(handler) => handler(request),
+            None if request.method() == Method::OPTIONS => self.preflight(&methods.allow()).into(),
+            None => Problem::method_not_allowed(request.method(), &methods.allow()).into(),
+        }
+    }
+
+    fn ours(&self, request: &Request, handle: &Handle<Session>) -> Result<Reply, Problem> {
+        let path =
+            Path::decode(request.path()).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))?;
+        let route = self.router.route(&path).ok_or_else(|| Problem::not_found(request.path()))?;
+        if request.method() == Method::OPTIONS {
+            return Ok(self.preflight(route.allow()).into());
+        }
+        if !route.allows(request.method()) {
+            return Err(Problem::method_not_allowed(request.method(), route.allow()));
+        }
+        match route {
+            Route::Subscribe { namespace } => subscribe::answer(namespace, self.hub.limits()),
+            Route::Publish { namespace } => publish::single(self.publishing()?, request, namespace),
+            Route::PublishBatch => publish::batch(self.publishing()?, request),
+            Route::AdminPage => self.admin()?.page.answer(),
+            Route::AdminWithoutSlash => self.admin().map(|_| admin::redirect()),
+            Route::Status => Ok(self.admin()?.status.answer(handle)),
+            Route::Health => Ok(health::health(handle.streams())),
+            Route::Alive => Ok(health::alive()),
+            Route::Ready => health::ready(handle.is_draining()),
+        }
+    }
+
+    fn admin(&self) -> Result<&Admin, Problem> {
+        self.admin.as_ref().ok_or_else(|| {
+            Problem::new(StatusCode::FORBIDDEN, "The admin page is switched off on this server (--no-admin).")
+        })
+    }
+
+    fn publishing(&self) -> Result<&Hub, Problem> {
+        if !self.publish {
+            let detail = "Publishing over HTTP is switched off on this server (--no-publish).";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
+        Ok(&self.hub)
+    }
+
+    fn preflight(&self, allow: &str) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let allow = HeaderValue::from_str(allow).expect("method names are header text");
+        response.headers_mut().insert(ALLOW, allow);
+        self.cors.apply_preflight(response.headers_mut());
+        response
+    }
+
+    /// The answer on a connection beyond the limit. No handler runs; who subscribes is seen by the path, or, on an
+    /// embedder's route, by what every `EventSource` says it accepts.
+    fn shed(&self, request: &Request) -> Response<Bytes> {
+        let wants_stream = || {
+            let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            accept.contains("text/event-stream")
+                || Path::decode(request.path())
+                    .is_ok_and(|path| matches!(self.router.route(&path), Some(Route::Subscribe { .. })))
+        };
+        if request.method() == Method::GET && wants_stream() { self.shedder.stream() } else { self.shedder.response() }
+    }
+}

@@ -1,0 +1,202 @@
+//! The command line. Every flag is also an environment variable, `SSE_<FLAG>`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use sse_server::{Config, ConfigError};
+
+use crate::load_command::LoadCommand;
+use crate::logging::LogFormat;
+use crate::size::Size;
+
+/// A Server-Sent Events server with hierarchical namespaces.
+///
+/// Subscribe:  curl -N localhost:8001/subscribe/pets
+///
+/// Publish:    curl -d Corgi 'localhost:8001/publish/pets/dogs?event=new-dog'
+///
+/// Watch:      http://localhost:8001/admin/
+#[derive(Debug, Parser)]
+#[command(version, verbatim_doc_comment, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    /// Address to serve; port 0 picks one, and the log says which. Repeatable
+    #[arg(long, env = "SSE_LISTEN", value_name = "ADDR", value_delimiter = ',', default_value = "127.0.0.1:8001")]
+    #[arg(value_parser = parse_address)]
+    listen: Vec<SocketAddr>,
+
+    /// Event-loop threads [default: the cores it may run on]
+    #[arg(long, env = "SSE_WORKERS", value_name = "N")]
+    workers: Option<usize>,
+
+    /// Where subscriptions live
+    #[arg(long, env = "SSE_PREFIX", value_name = "PATH", default_value = "/subscribe")]
+    prefix: String,
+
+    /// Comment sent to connections idle for this long; 0 = never
+    #[arg(long, env = "SSE_KEEPALIVE", value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
+    keepalive: Duration,
+
+    /// Least time between two passes over the connections: trades latency for CPU
+    #[arg(long, env = "SSE_FLUSH_INTERVAL", value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
+    flush_interval: Duration,
+
+    /// How far a reader may fall behind before it is disconnected
+    #[arg(long, env = "SSE_MAX_LAG", value_name = "SIZE", default_value = "1MiB")]
+    max_lag: Size,
+
+    /// Connections served at once [default: what the file-descriptor limit allows, less a reserve]
+    #[arg(long, env = "SSE_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<usize>,
+
+    /// Streams open at once from one client address [default: no limit]
+    #[arg(long, env = "SSE_MAX_CONNECTIONS_PER_IP", value_name = "N")]
+    max_connections_per_ip: Option<usize>,
+
+    /// Origin whose pages may read from here: `*`, exact, or `https://*.example.com`. Repeatable
+    #[arg(long, env = "SSE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', default_value = "*")]
+    cors_origin: Vec<String>,
+
+    /// Method that a CORS preflight allows. Repeatable
+    #[arg(long, env = "SSE_CORS_METHOD", value_name = "METHOD", value_delimiter = ',', default_value = "GET,OPTIONS")]
+    cors_method: Vec<String>,
+
+    /// Request header that a CORS preflight allows, beside Last-Event-ID. Repeatable
+    #[arg(long, env = "SSE_CORS_HEADER", value_name = "HEADER", value_delimiter = ',', default_value = "Content-Type")]
+    cors_header: Vec<String>,
+
+    /// How long browsers may remember a CORS preflight [default: left to them]
+    #[arg(long, env = "SSE_CORS_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
+    cors_max_age: Option<Duration>,
+
+    /// Network (10.0.0.0/8) of proxies whose X-Forwarded-For and X-Real-IP are believed. Repeatable [default: none]
+    #[arg(long, env = "SSE_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    trust_proxy: Vec<String>,
+
+    /// Switch the admin page and its JSON off (403)
+    #[arg(long, env = "SSE_NO_ADMIN", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    no_admin: bool,
+
+    /// Switch publishing over HTTP off (403)
+    #[arg(long, env = "SSE_NO_PUBLISH", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    no_publish: bool,
+
+    /// Log every request, not only streams
+    #[arg(long, env = "SSE_DEBUG", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub(crate) debug: bool,
+
+    /// How log lines are written
+    #[arg(long, env = "SSE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+
+    /// On SIGTERM or SIGINT: time over which open streams are closed
+    #[arg(long, env = "SSE_DRAIN", value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) drain: Duration,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do other than to serve.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Bench(LoadCommand),
+}
+
+const AFTER_HELP: &str = "\
+Durations: 500ms, 15s, 10m. Sizes: 64KiB, 1MiB. What is repeatable is separated by commas in the environment.";
+
+impl From<Args> for Config {
+    fn from(args: Args) -> Config {
+        let default = Config::default();
+        Config {
+            listen: args.listen,
+            workers: args.workers.unwrap_or(default.workers),
+            prefix: args.prefix,
+            keepalive: (!args.keepalive.is_zero()).then_some(args.keepalive),
+            flush_interval: args.flush_interval,
+            max_lag: args.max_lag.0,
+            max_connections: args.max_connections,
+            max_connections_per_ip: args.max_connections_per_ip,
+            cors_origins: args.cors_origin,
+            cors_methods: args.cors_method,
+            cors_headers: args.cors_header,
+            cors_max_age: args.cors_max_age,
+            trusted_proxies: args.trust_proxy,
+            admin: !args.no_admin,
+            publish: !args.no_publish,
+            limits: default.limits,
+        }
+    }
+}
+
+/// Ends the process as a flag that doesn't parse does: with a message that names it, and status 2.
+pub(crate) fn exit_naming_the_flag(error: &ConfigError) -> ! {
+    let message = format!("invalid value for '--{}': {}", error.setting(), error.detail());
+    Args::command().error(ErrorKind::ValueValidation, message).exit()
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address is an IP address and a port, such as 0.0.0.0:8001 or [::]:8001".to_owned())
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; a duration is a number and a unit, such as 500ms, 15s or 10m"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
+        Args::try_parse_from([&["sse-server"], args].concat())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_the_librarys() {
+        let config = Config::from(parse(&[]).unwrap());
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn flags_repeat_or_take_commas() {
+        let args = parse(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0,0.0.0.0:80"]).unwrap();
+        assert_eq!(args.listen.len(), 3);
+        let args = parse(&["--cors-origin", "https://a.example", "--cors-origin", "https://b.example"]).unwrap();
+        assert_eq!(args.cors_origin, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn units_are_read() {
+        let args =
+            parse(&["--keepalive", "0", "--flush-interval", "500ms", "--max-lag", "64KiB", "--drain", "1m"]).unwrap();
+        assert_eq!(args.drain, Duration::from_secs(60));
+        let config = Config::from(args);
+        assert_eq!(config.keepalive, None);
+        assert_eq!(config.flush_interval, Duration::from_millis(500));
+        assert_eq!(config.max_lag, 65_536);
+    }
+
+    #[test]
+    fn a_bad_value_names_its_flag() {
+        for (flag, value) in [
+            ("--listen", "localhost"),
+            ("--workers", "many"),
+            ("--keepalive", "15"),
+            ("--max-lag", "1mb"),
+            ("--log-format", "xml"),
+        ] {
+            let error = parse(&[flag, value]).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(flag), "{error}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Everything a server is made of, put together.
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use http::Method;
+use sse_core::{Hub, HubConfig};
+use sse_net::Listeners;
+
+use crate::admin::AdminPage;
+use crate::agents::Agents;
+use crate::app::{Admin, App};
+use crate::config::{Config, ConfigError};
+use crate::cors::Cors;
+use crate::limits::{self, Addresses};
+use crate::middleware::{Middleware, Verdict};
+use crate::proxy::TrustedProxies;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::router::Router;
+use crate::routes::{Handler, Routes};
+use crate::server::Server;
+use crate::shed::Shedder;
+use crate::status::{Facts, StatusBoard};
+
+/// Makes a [`Server`] with middleware and routes of the embedder's own.
+///
+/// ```
+/// use sse_server::{Config, Filter, Reply, Server, Verdict, http::Method};
+///
+/// let events = Filter::parse("/events")?;
+/// let server = Server::builder()
+///     .config(Config { listen: vec!["127.0.0.1:0".parse()?], ..Config::default() })
+///     .middleware(|request| {
+///         println!("{} asks for {}", request.client(), request.path());
+///         Verdict::pass()
+///     })
+///     .route(Method::GET, "/", |_| Reply::html("<h1>Hello</h1>"))
+///     .route(Method::GET, "/events", move |_| Reply::subscribe(events.clone()))
+///     .bind()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct Builder {
+    config: Config,
+    middleware: Vec<Middleware>,
+    routes: Vec<(Method, String, Handler)>,
+}
+
+impl Server {
+    /// Binds a server with nothing but its own routes.
+    ///
+    /// # Errors
+    ///
+    /// If a setting can't be used, or an address can't be had.
+    pub fn bind(config: Config) -> Result<Server, BindError> {
+        Server::builder().config(config).bind()
+    }
+
+    /// Begins a server with middleware and routes.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+impl Builder {
+    /// With these settings instead of the defaults.
+    pub fn config(mut self, config: Config) -> Builder {
+        self.config = config;
+        self
+    }
+
+    /// With a function that sees every request before anything else does, those added first coming first. It runs on an
+    /// event loop's thread and must not block.
+    pub fn middleware(mut self, middleware: impl Fn(&Request) -> Verdict + Send + Sync + 'static) -> Builder {
+        self.middleware.push(Box::new(middleware));
+        self
+    }
+
+    /// With a route: `path` exactly as clients send it, or everything beneath it if it ends in `/*`. Such routes go
+    /// before the server's own. The handler runs on an event loop's thread and must not block; see [`Reply::later`]. If it
+    /// panics, its request is answered with `500`.
+    pub fn route(
+        mut self,
+        method: Method,
+        path: impl Into<String>,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Builder {
+        self.routes.push((method, path.into(), Box::new(handler)));
+        self
+    }
+
+    /// Takes the addresses.
+    ///
+    /// # Errors
+    ///
+    /// If a setting or route can't be used, or an address can't be had.
+    pub fn bind(self) -> Result<Server, BindError> {
+        let Builder { config, middleware, routes } = self;
+        let loops = loops(&config)?;
+        let app = app(&config, middleware, routes)?;
+        let listeners = Listeners::bind(&config.listen, loops.workers).map_err(|source| {
+            let addresses = config.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            BindError::Listen { addresses, source }
+        })?;
+        Ok(Server::new(listeners, app, loops))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What concerns the event loops.
+fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
+    if config.listen.is_empty() {
+        return Err(ConfigError::new("listen", "at least one address is needed"));
+    }
+    let allowed = limits::connections_allowed();
+    let max_connections = match config.max_connections {
+        Some(max) => at_least_one("max-connections", max)?.get(),
+        None => allowed,
+    };
+    if max_connections > allowed {
+        tracing::warn!(max_connections, allowed, "the file-descriptor limit doesn't allow as many connections");
+    }
+    Ok(sse_net::Config {
+        workers: at_least_one("workers", config.workers)?.get(),
+        keepalive: config.keepalive.filter(|keepalive| !keepalive.is_zero()),
+        flush_interval: config.flush_interval,
+        max_lag: config.max_lag,
+        max_connections,
+        ..sse_net::Config::default()
+    })
+}
+
+/// What concerns requests.
+fn app(
+    config: &Config,
+    middleware: Vec<Middleware>,
+    routes: Vec<(Method, String, Handler)>,
+) -> Result<App, ConfigError> {
+    let router = Router::parse(&config.prefix)?;
+    let per_address =
+        config.max_connections_per_ip.map(|max| at_least_one("max-connections-per-ip", max)).transpose()?;
+    let mut table = Routes::default();
+    for (method, path, handler) in routes {
+        table.insert(method, &path, handler)?;
+    }
+    let facts = Facts::now();
+    let hub = Hub::new(HubConfig { epoch: facts.epoch(), limits: config.limits, ..HubConfig::default() });
+    let shedder = Arc::new(Shedder::default());
+    let admin = config.admin.then(|| Admin {
+        page: AdminPage::new(router.prefix()),
+        status: StatusBoard::new(facts, hub.clone(), Arc::clone(&shedder)),
+    });
+    Ok(App {
+        cors: Cors::parse(config)?,
+        proxies: TrustedProxies::parse(&config.trusted_proxies)?,
+        publish: config.publish,
+        routes: table,
+        hub,
+        router,
+        addresses: Addresses::new(per_address),
+        agents: Agents::default(),
+        middleware,
+        shedder,
+        admin,
+    })
+}
+
+fn at_least_one(setting: &'static str, number: usize) -> Result<NonZeroUsize, ConfigError> {
+    NonZeroUsize::new(number).ok_or_else(|| ConfigError::new(setting, "0 is too few: at least 1 is needed"))
+}
+
+/// Why a server can't be had.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BindError {
+    /// A setting can't be used.
+    Config(ConfigError),
+    /// An address can't be listened on.
+    Listen {
+        /// The addresses asked for.
+        addresses: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl From<ConfigError> for BindError {
+    fn from(error: ConfigError) -> BindError {
+        BindError::Config(error)
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BindError::Config(error) => error.fmt(f),
+            BindError::Listen { addresses, source } => write!(f, "can't listen on {addresses}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BindError::Config(error) => Some(error),
+            BindError::Listen { source, .. } => Some(source),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(config: Config) -> &'static str {
+        match Server::bind(config) {
+            Err(BindError::Config(error)) => error.setting(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_named() {
+        let config = Config::default;
+        assert_eq!(setting(Config { listen: Vec::new(), ..config() }), "listen");
+        assert_eq!(setting(Config { workers: 0, ..config() }), "workers");
+        assert_eq!(setting(Config { prefix: "/admin".to_owned(), ..config() }), "prefix");
+        assert_eq!(setting(Config { max_connections: Some(0), ..config() }), "max-connections");
+        assert_eq!(setting(Config { max_connections_per_ip: Some(0), ..config() }), "max-connections-per-ip");
+        assert_eq!(setting(Config { cors_origins: vec!["x".to_owned()], ..config() }), "cors-origin");
+        assert_eq!(setting(Config { trusted_proxies: vec!["x".to_owned()], ..config() }), "trust-proxy");
+    }
+}

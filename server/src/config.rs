@@ -1,0 +1,108 @@
+//! What can be set, and what it is when nothing is said.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
+use std::time::Duration;
+
+use sse_core::Limits;
+
+/// What can be set. Plain values: [`Server::bind`](crate::Server::bind) parses them and says which one is wrong.
+///
+/// ```
+/// use sse_server::Config;
+///
+/// let config = Config { prefix: "/events".to_owned(), workers: 1, ..Config::default() };
+/// assert_eq!(config.listen, ["127.0.0.1:8001".parse().unwrap()]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses to serve; port 0 picks a free one, and [`Server::local_addrs`](crate::Server::local_addrs) says which.
+    pub listen: Vec<SocketAddr>,
+    /// Event-loop threads. By default as many as the cores this process may run on.
+    pub workers: usize,
+    /// The path beneath which subscriptions live. `/` is allowed.
+    pub prefix: String,
+    /// How long a stream may be silent before a comment is sent to it; `None` (or zero) means for ever.
+    pub keepalive: Option<Duration>,
+    /// Least time between two passes over the connections: trades latency for CPU.
+    pub flush_interval: Duration,
+    /// How many bytes a reader may fall behind before it is disconnected.
+    pub max_lag: u64,
+    /// Connections served at once; beyond it they are turned away with an invitation to come back.
+    /// `None`: as many as the limit on file descriptors (`RLIMIT_NOFILE`, which binding raises as far as the system lets
+    /// it be) allows, less a reserve.
+    pub max_connections: Option<usize>,
+    /// Streams open at once from one client address; `None` means no limit.
+    pub max_connections_per_ip: Option<usize>,
+    /// Origins whose pages may read from this server: `*`, exact, or with `*.` before the host (`https://*.example.com`).
+    pub cors_origins: Vec<String>,
+    /// Methods a preflight allows.
+    pub cors_methods: Vec<String>,
+    /// Request headers a preflight allows. `Last-Event-ID` always is.
+    pub cors_headers: Vec<String>,
+    /// How long browsers may remember a preflight; `None` leaves it to them.
+    pub cors_max_age: Option<Duration>,
+    /// Networks (`10.0.0.0/8`) and addresses of proxies whose `X-Forwarded-For` and `X-Real-IP` are believed.
+    pub trusted_proxies: Vec<String>,
+    /// Whether the admin page and its JSON are served.
+    pub admin: bool,
+    /// Whether events can be published over HTTP. It makes no difference to [`Publisher`](crate::Publisher).
+    pub publish: bool,
+    /// How deep and how long namespaces may be.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8001))],
+            workers: thread::available_parallelism().map_or(1, usize::from),
+            prefix: "/subscribe".to_owned(),
+            keepalive: Some(Duration::from_secs(15)),
+            flush_interval: Duration::ZERO,
+            max_lag: 1024 * 1024,
+            max_connections: None,
+            max_connections_per_ip: None,
+            cors_origins: vec!["*".to_owned()],
+            cors_methods: vec!["GET".to_owned(), "OPTIONS".to_owned()],
+            cors_headers: vec!["Content-Type".to_owned()],
+            cors_max_age: None,
+            trusted_proxies: Vec::new(),
+            admin: true,
+            publish: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// A setting that can't be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    setting: &'static str,
+    detail: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(setting: &'static str, detail: impl Into<String>) -> ConfigError {
+        ConfigError { setting, detail: detail.into() }
+    }
+
+    /// The setting's name, as the command line has it: `cors-origin`.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// What is wrong with it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.detail)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,131 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use std::error::Error;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+/// An error answer: a status and a sentence that tells a person what to do about it.
+///
+/// ```
+/// use sse_server::{Problem, http::{Response, StatusCode}};
+///
+/// let problem = Problem::new(StatusCode::UNAUTHORIZED, "Sign in first: the token has run out.");
+/// let response: Response<_> = problem.into();
+/// assert_eq!(response.headers()["content-type"], "application/problem+json");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+    line: Option<usize>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The members RFC 9457 section 3.1 names, and ours. Without `type` it is `about:blank`, whose title is the status's own.
+#[derive(Serialize)]
+struct Body<'a> {
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+}
+
+impl Problem {
+    /// `detail` is a sentence for people; programs look at the status.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { status, detail: detail.into(), line: None, headers: Vec::new() }
+    }
+
+    /// The error's own words, which libraries write without a capital and a full stop.
+    pub(crate) fn from_error(status: StatusCode, error: &impl Error) -> Problem {
+        let mut detail = error.to_string();
+        if let Some(first) = detail.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        if !detail.ends_with('.') {
+            detail.push('.');
+        }
+        Problem::new(status, detail)
+    }
+
+    /// With a header on the answer, such as `WWW-Authenticate`.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// With the number of the line (from 1) of the body that is at fault.
+    pub(crate) fn at_line(mut self, line: usize) -> Problem {
+        self.detail = format!("Line {line}: {}", self.detail);
+        self.line = Some(line);
+        self
+    }
+
+    pub(crate) fn not_found(path: &str) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {path}."))
+    }
+
+    pub(crate) fn method_not_allowed(method: &http::Method, allow: &str) -> Problem {
+        let detail = format!("{method} does nothing here; allowed: {allow}.");
+        let allow = HeaderValue::from_str(allow).expect("method names are header text");
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(ALLOW, allow)
+    }
+
+    /// `503`, with the seconds after which to come again.
+    pub(crate) fn unavailable(detail: &str, retry_after_secs: u32) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).header(RETRY_AFTER, HeaderValue::from(retry_after_secs))
+    }
+}
+
+impl From<Problem> for Response<Bytes> {
+    fn from(problem: Problem) -> Response<Bytes> {
+        let body = Body {
+            title: problem.status.canonical_reason().unwrap_or("Error"),
+            status: problem.status.as_u16(),
+            detail: &problem.detail,
+            line: problem.line,
+        };
+        let body = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = problem.status;
+        let headers = response.headers_mut();
+        headers.extend(problem.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_and_where() {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "`data` is missing.").at_line(3);
+        let response = Response::from(problem);
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(
+            response.body(),
+            r#"{"title":"Bad Request","status":400,"detail":"Line 3: `data` is missing.","line":3}"#
+        );
+    }
+
+    #[test]
+    fn an_errors_words_become_a_sentence() {
+        let error = "x".parse::<u8>().unwrap_err();
+        assert_eq!(Problem::from_error(StatusCode::BAD_REQUEST, &error).detail, "Invalid digit found in string.");
+    }
+
+    #[test]
+    fn a_method_that_does_nothing_is_told_what_does() {
+        let response = Response::from(Problem::method_not_allowed(&http::Method::PUT, "POST, OPTIONS"));
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()[ALLOW], "POST, OPTIONS");
+    }
+}

@@ -1,0 +1,79 @@
+//! The application as the event loops see it.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use sse_net::{Context, EndReason, Peer, RequestError, StreamEnd};
+
+use crate::app::{App, Exchange};
+use crate::problem::Problem;
+use crate::reply::{Kind, Reply, Responder};
+use crate::request::Request;
+use crate::session::Session;
+
+/// Hands requests to the [`App`], and keeps the log of connections.
+pub(crate) struct Service(pub(crate) Arc<App>);
+
+impl sse_net::Service for Service {
+    type Session = Session;
+
+    fn call(&self, request: http::Request<Bytes>, cx: &Context<'_, Session>) -> sse_net::Reply<Session> {
+        let app = &self.0;
+        let peer = cx.peer();
+        let client = app.proxies.client(peer.addr.ip(), request.headers());
+        let mut exchange = Exchange::new(Request::new(request, client, peer.addr), peer.excess);
+        // A bug in an embedder's function costs its request an answer, not every client of this loop its stream.
+        let reply = panic::catch_unwind(AssertUnwindSafe(|| app.answer(&mut exchange, cx.handle())));
+        match reply.unwrap_or_else(|_| panicked()).0 {
+            Kind::Now(answer) => app.settle(exchange, answer, cx.handle().is_draining()),
+            Kind::Later(start) => {
+                let (app, inner, handle) = (Arc::clone(app), cx.responder(), cx.handle().clone());
+                let responder =
+                    Responder::new(move |answer| inner.send(app.settle(exchange, answer, handle.is_draining())));
+                // The same; the responder is dropped then, which answers.
+                if panic::catch_unwind(AssertUnwindSafe(|| start(responder))).is_err() {
+                    tracing::error!("what was to answer later panicked");
+                }
+                sse_net::Reply::Later
+            }
+        }
+    }
+
+    fn refuse(&self, error: &RequestError, peer: &Peer) -> Response<Bytes> {
+        tracing::debug!(peer = %peer.addr, %error, "no acceptable request");
+        let mut response = Response::from(Problem::from_error(error.status(), error));
+        self.0.cors.apply_unasked(response.headers_mut());
+        response
+    }
+
+    fn opened(&self, session: &Session) {
+        let (client, namespace, agent) = (session.client(), session.namespace(), &**session.agent());
+        tracing::info!(%client, path = session.path(), namespace, agent, "connected");
+    }
+
+    fn closed(&self, session: Session, end: StreamEnd) {
+        let (client, namespace) = (session.client(), session.namespace());
+        let seconds = session.opened().elapsed().as_secs_f64();
+        let reason = reason(&end.reason);
+        tracing::info!(%client, path = session.path(), namespace, reason, sent = end.events_sent, seconds, "disconnected");
+    }
+}
+
+#[cold]
+fn panicked() -> Reply {
+    tracing::error!("a handler or middleware panicked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The server failed to answer; its log says more.").into()
+}
+
+fn reason(reason: &EndReason) -> &'static str {
+    match reason {
+        EndReason::ClientClosed => "closed by the client",
+        EndReason::Lagged => "too far behind",
+        EndReason::Stalled => "stalled",
+        EndReason::Drained => "server stopping",
+        EndReason::Failed(_) => "connection failed",
+        _ => "other",
+    }
+}

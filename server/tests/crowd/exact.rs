@@ -1,0 +1,205 @@
+//! A thousand connections, four publishers at full speed, overlapping filters: each connection receives, byte for byte,
+//! what the order of ids says it should.
+//!
+//! The time only bounds how much is published. Nothing is hashed or sampled: connections with one filter are compared
+//! with each other as their bytes come in, and one of them with the model at the end.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use sse_core::{Frame, Namespace, Pattern};
+use sse_server::{Config, Event, Publisher, Server};
+
+const CONNECTIONS: usize = 1_000;
+const PUBLISHERS: u64 = 4;
+const PUBLISHING: Duration = Duration::from_secs(5);
+/// How long nothing at all may arrive before the test gives up: far more than any machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Fifty places: five, each with three below it, each of those with two below.
+fn namespaces() -> Vec<String> {
+    let tops = (0..5).map(|top| format!("/t{top}"));
+    let middles = (0..15).map(|middle| format!("/t{}/m{}", middle / 3, middle % 3));
+    let leaves = (0..30).map(|leaf| format!("/t{}/m{}/l{}", leaf / 6, leaf / 2 % 3, leaf % 2));
+    tops.chain(middles).chain(leaves).collect()
+}
+
+/// All of them, and some that cut across.
+fn filters() -> Vec<Pattern> {
+    let across = ["/", "/*/m0", "/t1/*/l1", "/*/*/l0"].map(str::to_owned);
+    namespaces().into_iter().chain(across).map(|path| Pattern::parse(&path).unwrap()).collect()
+}
+
+/// The event that a publisher publishes as its `number`th, so that the model can make it again.
+fn event(publisher: u64, number: u64, places: usize) -> (usize, Option<&'static str>, String) {
+    let mut random = fastrand::Rng::with_seed(publisher << 32 | number);
+    let place = random.usize(..places);
+    let name = [None, Some("tick"), Some("tock")][random.usize(..3)];
+    let padding = "x".repeat(random.usize(..60));
+    (place, name, format!("{publisher}/{number}\n{padding}"))
+}
+
+/// Publishes until told to stop; gives each event's sequence.
+fn publish(publisher: u64, to: &Publisher, places: &[String], stop: &AtomicBool) -> Vec<u64> {
+    let mut sequences = Vec::new();
+    // Relaxed: the flag says only that time is up.
+    while !stop.load(Ordering::Relaxed) {
+        let (place, name, data) = event(publisher, sequences.len() as u64, places.len());
+        let event = Event::new(&places[place], &data);
+        let event = name.into_iter().fold(event, |event, name| event.named(name));
+        sequences.push(to.publish(event).unwrap().sequence);
+    }
+    sequences
+}
+
+/// What the connections of one filter have received, as far as the one that is ahead.
+#[derive(Default)]
+struct Received {
+    bytes: Vec<u8>,
+}
+
+impl Received {
+    /// Takes bytes that came at `at`: those known already must be equal, the others become known.
+    fn take(&mut self, at: usize, bytes: &[u8]) {
+        let known = (self.bytes.len() - at).min(bytes.len());
+        assert!(self.bytes[at..at + known] == bytes[..known], "two connections of one filter differ near byte {at}");
+        self.bytes.extend_from_slice(&bytes[known..]);
+    }
+}
+
+struct Client {
+    socket: TcpStream,
+    filter: usize,
+    /// Bytes after the head.
+    received: usize,
+}
+
+/// Subscribes, and waits for the head of the answer.
+fn connect(address: SocketAddr, filter: usize, pattern: &Pattern) -> Client {
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    write!(socket, "GET /subscribe{pattern} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&head));
+    socket.set_nonblocking(true).unwrap();
+    Client { socket: TcpStream::from_std(socket), filter, received: 0 }
+}
+
+/// Reads all connections until each has as many bytes as `due` says for its filter, once it says so.
+fn read_all<'d>(
+    clients: &mut [Client],
+    received: &mut [Received],
+    due: impl Fn() -> Option<&'d Vec<usize>>,
+) -> io::Result<()> {
+    let mut poll = Poll::new()?;
+    for (token, client) in clients.iter_mut().enumerate() {
+        poll.registry().register(&mut client.socket, Token(token), Interest::READABLE)?;
+    }
+    let mut events = Events::with_capacity(CONNECTIONS);
+    let mut buffer = vec![0; 256 << 10];
+    let mut last_byte = Instant::now();
+    loop {
+        poll.poll(&mut events, Some(Duration::from_millis(100)))?;
+        for event in &events {
+            let client = &mut clients[event.token().0];
+            loop {
+                match client.socket.read(&mut buffer) {
+                    Ok(0) => panic!("closed after {} bytes", client.received),
+                    Ok(n) => {
+                        received[client.filter].take(client.received, &buffer[..n]);
+                        client.received += n;
+                        last_byte = Instant::now();
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        if let Some(due) = due() {
+            let behind = clients.iter().filter(|client| client.received < due[client.filter]).count();
+            if behind == 0 {
+                return Ok(());
+            }
+            assert!(last_byte.elapsed() < PATIENCE, "{behind} connections wait for bytes that don't come");
+        }
+    }
+}
+
+/// What each filter's subscribers are to receive, given each publisher's sequences.
+fn model(sequences: &[Vec<u64>], filters: &[Pattern]) -> Vec<Vec<u8>> {
+    let names = namespaces();
+    let places: Vec<_> = names.iter().map(|path| Namespace::parse(path).unwrap()).collect();
+    let covering: Vec<Vec<usize>> = places
+        .iter()
+        .map(|place| (0..filters.len()).filter(|&filter| filters[filter].covers(place)).collect())
+        .collect();
+    let numbered = sequences.iter().zip(0..).flat_map(|(sequences, publisher)| {
+        sequences.iter().zip(0..).map(move |(&sequence, number)| (sequence, publisher, number))
+    });
+    let mut order: Vec<(u64, u64, u64)> = numbered.collect();
+    order.sort_unstable();
+    let mut due = vec![Vec::new(); filters.len()];
+    for (_, publisher, number) in order {
+        let (place, name, data) = event(publisher, number, places.len());
+        let frame = Frame::encode(name, data.as_bytes()).unwrap();
+        for &filter in &covering[place] {
+            due[filter].extend_from_slice(frame.as_bytes());
+        }
+    }
+    due
+}
+
+#[test]
+fn a_thousand_connections_receive_exactly_what_was_published() {
+    super::allow_files(2 * CONNECTIONS as u64 + 100);
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        workers: 2,
+        // The readers share two cores with everything else here, and are behind as far as that takes them.
+        max_lag: u64::MAX,
+        ..Config::default()
+    };
+    let server = Server::bind(config).unwrap();
+    let publisher = server.publisher();
+    let handle = server.spawn().unwrap();
+    let address = handle.local_addrs()[0];
+    let (places, filters) = (namespaces(), filters());
+    let mut clients: Vec<_> =
+        (0..CONNECTIONS).map(|n| n % filters.len()).map(|n| connect(address, n, &filters[n])).collect();
+    let mut received: Vec<_> = filters.iter().map(|_| Received::default()).collect();
+
+    let (stop, lengths) = (AtomicBool::new(false), OnceLock::new());
+    let expected = thread::scope(|scope| {
+        let (places, stop, to) = (&places, &stop, &publisher);
+        let publishers: Vec<_> =
+            (0..PUBLISHERS).map(|number| scope.spawn(move || publish(number, to, places, stop))).collect();
+        let expected = scope.spawn(|| {
+            thread::park_timeout(PUBLISHING);
+            stop.store(true, Ordering::Relaxed); // see `publish`
+            let sequences: Vec<_> = publishers.into_iter().map(|publisher| publisher.join().unwrap()).collect();
+            let expected = model(&sequences, &filters);
+            lengths.set(expected.iter().map(Vec::len).collect()).unwrap();
+            expected
+        });
+        read_all(&mut clients, &mut received, || lengths.get()).unwrap();
+        expected.join().unwrap()
+    });
+    for ((filter, received), expected) in filters.iter().zip(&received).zip(&expected) {
+        assert!(received.bytes == *expected, "{filter}: what came is not what was published");
+    }
+    let bytes: usize = clients.iter().map(|client| client.received).sum();
+    println!("{} events, {} MiB to {CONNECTIONS} connections, all as published", handle.published(), bytes >> 20);
+    drop(clients);
+    handle.shutdown();
+    handle.join().unwrap();
+}

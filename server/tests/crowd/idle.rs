@@ -1,0 +1,116 @@
+//! Fifteen thousand idle connections: each is kept alive, together they cost little, and when they leave, their memory
+//! and their descriptors come back.
+
+use std::io::{BufRead, BufReader, Read, Write, copy, sink};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+const CONNECTIONS: usize = 15_000;
+/// What a whole idle connection may cost the server: a promise to its users.
+const RESIDENT_BYTES_EACH: usize = 512;
+const KEEPALIVE: &[u8] = b":keepalive\n\n";
+/// Nothing waits for this: it only ends a test that has failed already.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The server as a process of its own; killed when dropped.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sse-server"));
+        command.args(["--listen", "127.0.0.1:0", "--workers", "2", "--keepalive", "2s"]).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("listening on http://") {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server says where it listens");
+        }
+        let (_, address) = line.trim_end().split_once("http://").unwrap();
+        // A log that nobody reads would stop the server.
+        thread::spawn(move || copy(&mut log, &mut sink()));
+        Self { child, address: address.parse().unwrap() }
+    }
+
+    fn resident_bytes(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
+    }
+
+    fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// Waits until the server has no more descriptors open than `base`.
+    fn await_descriptors(&self, base: usize) {
+        let begun = Instant::now();
+        while self.descriptors() > base {
+            assert!(begun.elapsed() < PATIENCE, "{} descriptors, {base} at first", self.descriptors());
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(socket, "GET /subscribe/quiet HTTP/1.1\r\nHost: {address}\r\nUser-Agent: idle\r\n\r\n").unwrap();
+    socket
+}
+
+/// Reads the answer's head, after which comments may have come already. Gives the number of their bytes.
+fn read_head(mut socket: &TcpStream) -> usize {
+    let mut bytes = [0; 1024];
+    let length = socket.read(&mut bytes).unwrap();
+    let text = std::str::from_utf8(&bytes[..length]).unwrap();
+    let (head, after) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(after.bytes().eq(KEEPALIVE.iter().copied().cycle().take(after.len())), "{after}");
+    after.len()
+}
+
+/// Comes in a crowd, is kept alive for two rounds, and leaves. Gives the server's resident bytes while all are there.
+fn visit(server: &Server, base: usize) -> usize {
+    let sockets: Vec<_> = (0..CONNECTIONS).map(|_| connect(server.address)).collect();
+    let early: Vec<_> = sockets.iter().map(read_head).collect();
+    for (mut socket, early) in sockets.iter().zip(early) {
+        let mut comments = vec![0; (2 * KEEPALIVE.len()).saturating_sub(early)];
+        socket.read_exact(&mut comments).unwrap();
+        assert!(KEEPALIVE.repeat(2).ends_with(&comments));
+    }
+    let resident = server.resident_bytes();
+    drop(sockets);
+    server.await_descriptors(base);
+    resident
+}
+
+/// glibc keeps much of what it was once given, and changes its habits when it is first given back a large block. So two
+/// crowds come first, and what the third leaves behind is compared with what they left.
+#[test]
+fn a_crowd_costs_little_and_leaves_nothing_behind() {
+    super::allow_files(CONNECTIONS as u64 + 100);
+    let server = Server::start();
+    let (base, resident) = (server.descriptors(), server.resident_bytes());
+    let each = (visit(&server, base) - resident) / CONNECTIONS;
+    assert!(each <= RESIDENT_BYTES_EACH, "{each} resident bytes for each idle connection");
+    visit(&server, base);
+
+    let before = server.resident_bytes();
+    visit(&server, base);
+    let after = server.resident_bytes();
+    println!("{each} B for each connection; {resident} B at start, {before} B and {after} B after a crowd has left");
+    assert!(after <= before + before / 10, "{before} resident bytes before the third crowd, {after} after it");
+}

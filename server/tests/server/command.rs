@@ -1,0 +1,158 @@
+//! The `sse-server` command.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rustix::process::Signal;
+
+use crate::process::Process;
+use crate::support::{Stream, eventually, get, request};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sse-server");
+
+fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
+    Command::new(PROGRAM).args(args).envs(env.iter().copied()).output().unwrap()
+}
+
+fn start(args: &[&str]) -> Process {
+    Process::start(Path::new(PROGRAM), &[&["--listen", "127.0.0.1:0"], args].concat(), &[])
+}
+
+#[test]
+fn help_explains_every_flag_with_its_default() {
+    let output = run(&["--help"], &[]);
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for (flag, default) in [
+        ("--listen <ADDR>", "127.0.0.1:8001"),
+        ("--workers <N>", "the cores it may run on"),
+        ("--prefix <PATH>", "/subscribe"),
+        ("--keepalive <DURATION>", "15s"),
+        ("--flush-interval <DURATION>", "0"),
+        ("--max-lag <SIZE>", "1MiB"),
+        ("--max-connections <N>", "what the file-descriptor limit allows, less a reserve"),
+        ("--max-connections-per-ip <N>", "no limit"),
+        ("--cors-origin <ORIGIN>", "*"),
+        ("--cors-method <METHOD>", "GET,OPTIONS"),
+        ("--cors-header <HEADER>", "Content-Type"),
+        ("--cors-max-age <DURATION>", "left to them"),
+        ("--trust-proxy <CIDR>", "none"),
+        ("--log-format <FORMAT>", "text"),
+        ("--drain <DURATION>", "20s"),
+    ] {
+        let (_, rest) = help.split_once(&format!("{flag}\n")).unwrap_or_else(|| panic!("{flag} is missing: {help}"));
+        let own = rest.split("\n      --").next().unwrap();
+        assert!(own.contains(&format!("[default: {default}]")), "{flag}: {own}");
+        let name = flag[2..].split(' ').next().unwrap().replace('-', "_").to_uppercase();
+        assert!(own.contains(&format!("[env: SSE_{name}=]")), "{flag}: {own}");
+    }
+    for switch in ["--no-admin", "--no-publish", "--debug"] {
+        assert!(help.contains(&format!("{switch}\n")), "{switch}");
+    }
+    let version = run(&["--version"], &[]);
+    assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!("sse-server ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn a_bad_value_names_its_flag_and_exits_with_2() {
+    for (args, env, named) in [
+        (&["--keepalive", "soon"][..], ("SSE_X", ""), "--keepalive"),
+        (&["--cors-origin", "example.com"][..], ("SSE_X", ""), "--cors-origin"),
+        (&["--trust-proxy", "all"][..], ("SSE_X", ""), "--trust-proxy"),
+        (&["--prefix", "/admin"][..], ("SSE_X", ""), "--prefix"),
+        (&["--workers", "0"][..], ("SSE_X", ""), "--workers"),
+        (&["--surprise"][..], ("SSE_X", ""), "--surprise"),
+        (&[][..], ("SSE_MAX_LAG", "much"), "--max-lag"),
+        (&[][..], ("SSE_CORS_ORIGIN", "https://a.example,b"), "--cors-origin"),
+    ] {
+        let output = run(args, &[env]);
+        assert_eq!(output.status.code(), Some(2), "{named}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("error: ") && error.contains(named), "{named}: {error}");
+    }
+}
+
+#[test]
+fn the_environment_sets_what_flags_do_not() {
+    let env = [
+        ("SSE_LISTEN", "127.0.0.1:0,127.0.0.1:0"),
+        ("SSE_PREFIX", "/from-env"),
+        ("SSE_NO_ADMIN", "1"),
+        ("SSE_NO_PUBLISH", "false"),
+        ("SSE_CORS_ORIGIN", "https://a.example,https://b.example"),
+    ];
+    let server = Process::start(Path::new(PROGRAM), &[], &env);
+    assert!(server.next_line().contains("listening on http://127.0.0.1:"), "the second address");
+    assert_eq!(get(server.address, "/admin/").status, 403);
+    assert_eq!(request(server.address, "POST", "/publish/a", &[], "x").status, 200);
+    let stream = Stream::open(server.address, "/from-env/a", &["Origin: https://b.example"]);
+    assert_eq!(stream.head.header("access-control-allow-origin"), Some("https://b.example"));
+
+    let server = Process::start(Path::new(PROGRAM), &["--listen", "127.0.0.1:0", "--prefix", "/from-flag"], &env);
+    assert_eq!(Stream::open(server.address, "/from-flag/a", &[]).head.status, 200);
+    assert_eq!(get(server.address, "/from-env/a").status, 404);
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let first = start(&[]);
+    // Bound without SO_REUSEPORT, so that no server can join.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(&["--listen", &address], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
+    assert_eq!(get(first.address, "/healthz").status, 200);
+}
+
+#[test]
+fn it_serves_what_curl_would_ask() {
+    let server = start(&[]);
+    let mut stream = Stream::open(server.address, "/subscribe/pets", &[]);
+    let form = ["Content-Type: application/x-www-form-urlencoded"];
+    let published = request(server.address, "POST", "/publish/pets/dogs?event=new-dog", &form, "Corgi");
+    assert_eq!(published.status, 200);
+    stream.expect("event:new-dog\ndata:Corgi\n\n");
+}
+
+#[test]
+fn the_log_tells_who_came_and_went() {
+    let server = start(&["--log-format", "json"]);
+    let first: serde_json::Value = serde_json::from_str(&server.line).unwrap();
+    assert_eq!(first["message"], format!("listening on http://{}", server.address));
+    let address = server.address;
+    let line = || -> serde_json::Value { serde_json::from_str(&server.next_line()).unwrap() };
+
+    let stream = Stream::open(address, "/subscribe/a", &["User-Agent: test"]);
+    let connected = line();
+    assert_eq!(connected["message"], "connected");
+    assert_eq!(connected["client"], "127.0.0.1");
+    assert_eq!(connected["namespace"], "/a");
+    assert_eq!(connected["agent"], "test");
+    drop(stream);
+    let disconnected = line();
+    assert_eq!(disconnected["message"], "disconnected");
+    assert_eq!(disconnected["reason"], "closed by the client");
+    assert_eq!(disconnected["sent"], 0);
+    assert!(disconnected["seconds"].is_number());
+}
+
+#[test]
+fn a_signal_drains_and_exits_with_success() {
+    let server = start(&["--drain", "1ms"]);
+    let stream = Stream::open(server.address, "/subscribe/a", &[]);
+    server.signal(Signal::TERM);
+    assert_eq!(stream.rest(), "");
+    assert!(server.wait().success());
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let server = start(&["--drain", "720h"]);
+    let stream = Stream::open(server.address, "/subscribe/a", &[]);
+    server.signal(Signal::INT);
+    eventually(|| (get(server.address, "/readyz").status == 503).then_some(()));
+    server.signal(Signal::INT);
+    assert_eq!(stream.rest(), "");
+    assert!(server.wait().success());
+}

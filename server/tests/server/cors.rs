@@ -1,0 +1,59 @@
+//! What pages of other origins may do.
+
+use std::time::Duration;
+
+use sse_server::Config;
+
+use crate::support::{Running, Stream, config};
+
+const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+
+#[test]
+fn everyone_may_read_by_default_even_refusals() {
+    let server = Running::new(config());
+    let origin = ["Origin: https://anyone.example"];
+    assert_eq!(server.request("GET", "/health", &origin, "").header(ALLOW_ORIGIN), Some("*"));
+    assert_eq!(server.request("POST", "/publish/a", &origin, "x").header(ALLOW_ORIGIN), Some("*"));
+    assert_eq!(server.request("GET", "/nowhere", &origin, "").header(ALLOW_ORIGIN), Some("*"));
+    assert_eq!(server.request("GET", "/subscribe//", &origin, "").header(ALLOW_ORIGIN), Some("*"));
+    assert_eq!(server.get("/health").header("vary"), None);
+}
+
+#[test]
+fn listed_origins_are_named_and_others_are_not() {
+    let cors_origins = vec!["https://example.com".to_owned(), "https://*.example.org".to_owned()];
+    let server = Running::new(Config { cors_origins, ..config() });
+    let allowed = |origin: &str| {
+        let stream = Stream::open(server.address(), "/subscribe/a", &[&format!("Origin: {origin}")]);
+        assert_eq!(stream.head.status, 200);
+        assert_eq!(stream.head.header("vary"), Some("Origin"));
+        stream.head.header(ALLOW_ORIGIN).map(str::to_owned)
+    };
+    assert_eq!(allowed("https://example.com").as_deref(), Some("https://example.com"));
+    assert_eq!(allowed("https://a.b.example.org").as_deref(), Some("https://a.b.example.org"));
+    assert_eq!(allowed("https://example.org"), None);
+    assert_eq!(allowed("http://example.com"), None);
+    assert_eq!(allowed("null"), None);
+    assert_eq!(server.get("/nowhere").header("vary"), Some("Origin"));
+}
+
+#[test]
+fn a_preflight_is_answered_as_configured() {
+    let server = Running::new(Config {
+        cors_methods: vec!["GET".to_owned(), "POST".to_owned()],
+        cors_headers: vec!["X-Token".to_owned()],
+        cors_max_age: Some(Duration::from_secs(600)),
+        ..config()
+    });
+    let headers = [
+        "Origin: https://example.com",
+        "Access-Control-Request-Method: GET",
+        "Access-Control-Request-Headers: last-event-id",
+    ];
+    let response = server.request("OPTIONS", "/subscribe/a", &headers, "");
+    assert_eq!(response.status, 204);
+    assert_eq!(response.header(ALLOW_ORIGIN), Some("*"));
+    assert_eq!(response.header("access-control-allow-methods"), Some("GET, POST"));
+    assert_eq!(response.header("access-control-allow-headers"), Some("X-Token, Last-Event-ID"));
+    assert_eq!(response.header("access-control-max-age"), Some("600"));
+}

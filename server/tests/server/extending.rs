@@ -1,0 +1,184 @@
+//! Middleware and routes of the embedder's own.
+
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::thread;
+
+use sse_server::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
+use sse_server::http::{HeaderName, HeaderValue, Method, StatusCode};
+use sse_server::{BindError, Builder, Config, Filter, Reply, Server, Verdict};
+
+use crate::support::{Running, Stream, config};
+
+fn builder() -> Builder {
+    Server::builder().config(config())
+}
+
+#[test]
+fn middleware_sees_every_request_and_its_client() {
+    let (sender, seen) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    let config = Config { trusted_proxies: vec!["127.0.0.1".to_owned()], ..config() };
+    let server = Running::build(Server::builder().config(config).middleware(move |request| {
+        let line = format!("{} {} {} {}", request.client(), request.peer().ip(), request.method(), request.uri());
+        sender.lock().unwrap().send(line).unwrap();
+        Verdict::pass()
+    }));
+    let _ = Stream::open(server.address(), "/subscribe/a?b=c", &["X-Forwarded-For: 192.0.2.7"]);
+    let _ = server.get("/nowhere");
+    assert_eq!(seen.recv().unwrap(), "192.0.2.7 127.0.0.1 GET /subscribe/a?b=c");
+    assert_eq!(seen.recv().unwrap(), "127.0.0.1 127.0.0.1 GET /nowhere");
+}
+
+#[test]
+fn middleware_may_refuse() {
+    let server = Running::build(builder().middleware(|request| {
+        match request.header("authorization") {
+            Some("Bearer open-sesame") => Verdict::pass(),
+            _ => Verdict::refuse(StatusCode::UNAUTHORIZED, "Send the token.")
+                .header(HeaderName::from_static("www-authenticate"), HeaderValue::from_static("Bearer")),
+        }
+    }));
+    let refused = server.get("/subscribe/a");
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.problem(), "Send the token.");
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(refused.header("access-control-allow-origin"), Some("*"));
+    let stream = Stream::open(server.address(), "/subscribe/a", &["Authorization: Bearer open-sesame"]);
+    assert_eq!(stream.head.status, 200);
+}
+
+#[test]
+fn middleware_may_decide_on_origins() {
+    let server = Running::build(builder().middleware(|request| {
+        match request.header("origin") {
+            Some(origin) => Verdict::pass()
+                .header(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_str(origin).unwrap())
+                .header(HeaderName::from_static("access-control-allow-credentials"), HeaderValue::from_static("true"))
+                .header(VARY, HeaderValue::from_static("Origin")),
+            None => Verdict::pass(),
+        }
+    }));
+    let stream = Stream::open(server.address(), "/subscribe/a", &["Origin: https://tenant.example"]);
+    assert_eq!(stream.head.header("access-control-allow-origin"), Some("https://tenant.example"));
+    assert_eq!(stream.head.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(
+        stream.head.header_names(),
+        [
+            "access-control-allow-credentials",
+            "access-control-allow-origin",
+            "cache-control",
+            "connection",
+            "content-type",
+            "date",
+            "vary",
+            "x-accel-buffering",
+        ]
+    );
+}
+
+#[test]
+fn middleware_goes_in_order_until_one_answers() {
+    let add = |value| (HeaderName::from_static("x-seen-by"), HeaderValue::from_static(value));
+    let with = move |verdict: Verdict, value| {
+        let (name, value) = add(value);
+        verdict.header(name, value)
+    };
+    let server = Running::build(
+        builder()
+            .middleware(move |_| with(Verdict::pass(), "first"))
+            .middleware(|request| match request.path() {
+                "/stop" => Verdict::refuse(StatusCode::GONE, "No more."),
+                _ => Verdict::pass(),
+            })
+            .middleware(move |_| with(Verdict::pass(), "third")),
+    );
+    assert_eq!(server.get("/stop").header("x-seen-by"), Some("first"));
+    assert_eq!(server.get("/health").header("x-seen-by"), Some("third"));
+}
+
+#[test]
+fn routes_stand_beside_ours_and_before_them() {
+    let server = Running::build(
+        builder()
+            .route(Method::GET, "/", |_| Reply::html("<p>Hello"))
+            .route(Method::POST, "/echo", |request| Reply::text(request.body().clone()))
+            .route(Method::GET, "/assets/*", |request| Reply::text(request.path().to_owned()))
+            .route(Method::GET, "/healthz", |_| Reply::text("mine")),
+    );
+    let page = server.get("/");
+    assert_eq!((page.status, page.body.as_str()), (200, "<p>Hello"));
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(page.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(server.post("/echo", "ping").body, "ping");
+    assert_eq!(server.get("/assets/a//b.css").body, "/assets/a//b.css");
+    assert_eq!(server.get("/healthz").body, "mine");
+    assert_eq!(server.get("/health").body, "Active connections: 0");
+
+    let head = server.request("HEAD", "/", &[], "");
+    assert_eq!((head.status, head.header("content-length")), (200, Some("8")));
+    let wrong = server.get("/echo");
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST, OPTIONS")));
+    assert_eq!(server.request("OPTIONS", "/", &[], "").status, 204);
+}
+
+#[test]
+fn a_route_may_be_a_stream() {
+    let events = Filter::parse("/news").unwrap();
+    let server = Running::build(builder().route(Method::GET, "/events", move |_| Reply::subscribe(events.clone())));
+    let mut stream = server.subscribe("/events");
+    server.publish("/news/today", "", "1");
+    stream.expect("data:1\n\n");
+    let status = server.get("/admin/status.json").json();
+    assert_eq!(status["connections"][0]["request_path"], "/events");
+    assert_eq!(status["connections"][0]["namespace"], "/news");
+}
+
+#[test]
+fn an_answer_may_come_later_from_any_thread() {
+    let server = Running::build(
+        builder()
+            .route(Method::GET, "/slow", |_| {
+                Reply::later(|responder| drop(thread::spawn(move || responder.send(Reply::text("done")))))
+            })
+            .route(Method::GET, "/slow-stream", |_| {
+                Reply::later(|responder| {
+                    thread::spawn(move || responder.send(Reply::subscribe(Filter::parse("/a").unwrap())));
+                })
+            })
+            .route(Method::GET, "/twice", |_| {
+                Reply::later(|first| first.send(Reply::later(|second| second.send(Reply::text("done")))))
+            })
+            .route(Method::GET, "/never", |_| Reply::later(drop)),
+    );
+    let slow = server.get("/slow");
+    assert_eq!((slow.status, slow.body.as_str()), (200, "done"));
+    assert_eq!(slow.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(server.get("/twice").body, "done");
+    assert_eq!(server.get("/never").status, 500);
+    let mut stream = server.subscribe("/slow-stream");
+    server.publish("/a", "", "1");
+    stream.expect("data:1\n\n");
+}
+
+#[test]
+fn a_panic_costs_one_request_only() {
+    let server = Running::build(builder().route(Method::GET, "/bug", |_| panic!("on purpose, by a test")).route(
+        Method::GET,
+        "/later-bug",
+        |_| Reply::later(|_| panic!("on purpose, by a test")),
+    ));
+    let mut stream = server.subscribe("/subscribe/a");
+    assert_eq!(server.get("/bug").status, 500);
+    assert_eq!(server.get("/later-bug").status, 500);
+    server.publish("/a", "", "still here");
+    stream.expect("data:still here\n\n");
+}
+
+#[test]
+fn bad_routes_are_found_when_binding() {
+    for path in ["events", "/a*"] {
+        let bound = builder().route(Method::GET, path, |_| Reply::text("")).bind();
+        assert!(matches!(bound, Err(BindError::Config(error)) if error.setting() == "route"), "{path}");
+    }
+}

@@ -1,0 +1,85 @@
+//! Who is turned away, and how.
+
+use sse_server::http::Method;
+use sse_server::{Config, Filter, Reply, Server};
+
+use crate::support::{Response, Running, Stream, config, eventually};
+
+/// A stream that says when to return and ends.
+#[track_caller]
+fn assert_shed(stream: Stream) {
+    assert_eq!(stream.head.status, 200);
+    assert_eq!(stream.head.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    assert_eq!(stream.head.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(stream.head.header("connection"), Some("close"));
+    let body = stream.rest();
+    let retry: u32 = body.strip_prefix("retry:").unwrap().strip_suffix("\n\n").unwrap().parse().unwrap();
+    assert!((2_000..=10_000).contains(&retry), "{retry}");
+}
+
+fn is_shed(head: &Response) -> bool {
+    head.header("content-length").is_some()
+}
+
+#[test]
+fn a_full_server_tells_subscribers_when_to_return() {
+    let events = Filter::parse("/events").unwrap();
+    let builder = Server::builder().config(Config { max_connections: Some(1), ..config() }).route(
+        Method::GET,
+        "/events",
+        move |_| Reply::subscribe(events.clone()),
+    );
+    let server = Running::build(builder);
+    let mut first = server.subscribe("/subscribe/a");
+
+    assert_shed(server.subscribe("/subscribe/a"));
+    assert_shed(server.subscribe("/subscribe"));
+    assert_shed(Stream::open(server.address(), "/events", &["Accept: text/event-stream"]));
+
+    for (method, target) in [("GET", "/health"), ("GET", "/events"), ("POST", "/publish/a"), ("GET", "/nowhere")] {
+        let response = server.request(method, target, &[], "");
+        assert_eq!(response.status, 503, "{method} {target}");
+        let retry: u32 = response.header("retry-after").unwrap().parse().unwrap();
+        assert!((2..=10).contains(&retry));
+        assert_eq!(response.header("connection"), Some("close"));
+        assert!(!response.problem().is_empty());
+    }
+    assert_eq!(server.get("/healthz").status, 200);
+
+    server.publish("/a", "", "still here");
+    first.expect("data:still here\n\n");
+    drop(first);
+    eventually(|| Some(server.subscribe("/subscribe/a")).filter(|stream| !is_shed(&stream.head)));
+}
+
+#[test]
+fn an_address_has_its_share() {
+    let server = Running::new(Config {
+        max_connections_per_ip: Some(2),
+        trusted_proxies: vec!["127.0.0.0/8".to_owned()],
+        ..config()
+    });
+    let from = |client: &str| Stream::open(server.address(), "/subscribe/a", &[&format!("X-Forwarded-For: {client}")]);
+    let one = from("192.0.2.1");
+    let _two = from("192.0.2.1");
+    assert_shed(from("192.0.2.1"));
+    assert!(!is_shed(&from("192.0.2.2").head));
+    assert_eq!(server.get("/health").status, 200);
+
+    drop(one);
+    eventually(|| Some(from("192.0.2.1")).filter(|stream| !is_shed(&stream.head)));
+}
+
+#[test]
+fn who_does_not_read_is_let_go() {
+    let server = Running::new(Config { max_lag: 64 * 1024, ..config() });
+    let _stream = server.subscribe("/subscribe/a");
+    // More at once than the socket's buffers take, and than the reader may lag.
+    let data = "x".repeat(1024 * 1024);
+    eventually(|| {
+        server.publish("/a", "", &data);
+        (server.connections() == 0).then_some(())
+    });
+    let status = server.get("/admin/status.json").json();
+    assert_eq!(status["disconnected"]["lagged"], 1, "{status}");
+}

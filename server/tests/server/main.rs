@@ -1,0 +1,16 @@
+//! The server from the outside: real sockets, real processes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod command;
+mod cors;
+mod draining;
+mod examples;
+mod extending;
+mod limits;
+mod process;
+mod publishing;
+mod routing;
+mod status;
+mod streams;

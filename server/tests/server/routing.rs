@@ -1,0 +1,142 @@
+//! Which path and method get which answer.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use sse_server::Config;
+
+use crate::support::{PATIENCE, Running, config, eventually};
+
+#[test]
+fn paths_that_could_be_read_in_two_ways_are_refused() {
+    let server = Running::new(config());
+    for target in [
+        "/subscribe//pets",
+        "/subscribe/pets//",
+        "/subscribe/../admin/",
+        "/subscribe/%2e%2e/pets",
+        "/subscribe/a%2Fb",
+        "/subscribe/a%00b",
+        "/subscribe/a%0ab",
+        "/subscribe/%ff",
+        "/subscribe/50%",
+    ] {
+        let response = server.get(target);
+        assert_eq!(response.status, 400, "{target}");
+        assert!(response.problem().ends_with('.'), "{target}");
+    }
+}
+
+#[test]
+fn namespaces_have_limits() {
+    let server = Running::new(config());
+    let deep = "/a".repeat(65);
+    assert_eq!(server.get(&format!("/subscribe{deep}")).status, 400);
+    let long = "a".repeat(257);
+    assert_eq!(server.get(&format!("/subscribe/{long}")).status, 400);
+    assert_eq!(server.post(&format!("/publish/{long}"), "x").status, 400);
+}
+
+#[test]
+fn nothing_there_is_404() {
+    let server = Running::new(config());
+    for target in ["/", "/favicon.ico", "/subscriber", "/admin/x"] {
+        let response = server.get(target);
+        assert_eq!(response.status, 404, "{target}");
+        assert_eq!(response.problem(), format!("There is nothing at {target}."));
+    }
+}
+
+#[test]
+fn the_wrong_method_is_told_the_right_ones() {
+    let server = Running::new(config());
+    for (method, target, allow) in [
+        ("POST", "/subscribe/a", "GET, HEAD, OPTIONS"),
+        ("PUT", "/subscribe/a", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/publish/a", "POST, OPTIONS"),
+        ("POST", "/admin/", "GET, HEAD, OPTIONS"),
+        ("POST", "/admin/status.json", "GET, HEAD, OPTIONS"),
+        ("POST", "/health", "GET, HEAD, OPTIONS"),
+        ("GET", "/publish/a", "POST, OPTIONS"),
+        ("HEAD", "/publish", "POST, OPTIONS"),
+    ] {
+        let response = server.request(method, target, &[], "");
+        assert_eq!(response.status, 405, "{method} {target}");
+        assert_eq!(response.header("allow"), Some(allow), "{method} {target}");
+    }
+}
+
+#[test]
+fn options_is_answered_everywhere() {
+    let server = Running::new(config());
+    for target in
+        ["/subscribe/a", "/publish/a", "/publish", "/admin/", "/admin/status.json", "/health", "/healthz", "/readyz"]
+    {
+        let response = server.request("OPTIONS", target, &[], "");
+        assert_eq!(response.status, 204, "{target}");
+        assert!(response.header("allow").unwrap().contains("OPTIONS"), "{target}");
+        assert_eq!(response.header("access-control-allow-methods"), Some("GET, OPTIONS"), "{target}");
+    }
+}
+
+#[test]
+fn health_counts_open_streams() {
+    let server = Running::new(config());
+    let health = || server.get("/health").body;
+    assert_eq!(health(), "Active connections: 0");
+    let one = server.subscribe("/subscribe/a");
+    let two = server.subscribe("/subscribe/b");
+    assert_eq!(health(), "Active connections: 2");
+    assert_eq!(server.connections(), 2);
+    drop((one, two));
+    eventually(|| (health() == "Active connections: 0").then_some(()));
+    assert_eq!(server.get("/healthz").status, 200);
+    assert_eq!(server.get("/readyz").status, 200);
+    assert_eq!(server.request("HEAD", "/health", &[], "").status, 200);
+}
+
+#[test]
+fn endpoints_can_be_switched_off() {
+    let server = Running::new(Config { admin: false, publish: false, ..config() });
+    for target in ["/admin/", "/admin", "/admin/status.json"] {
+        let response = server.get(target);
+        assert_eq!(response.status, 403, "{target}");
+        assert!(response.problem().contains("--no-admin"));
+    }
+    for target in ["/publish/a", "/publish"] {
+        let response = server.post(target, "x");
+        assert_eq!(response.status, 403, "{target}");
+        assert!(response.problem().contains("--no-publish"));
+    }
+    assert_eq!(server.published(), 0);
+    let mut stream = server.subscribe("/subscribe/a");
+    server.publish("/a", "", "from within");
+    stream.expect("data:from within\n\n");
+}
+
+#[test]
+fn what_is_no_request_gets_a_problem_too() {
+    let server = Running::new(config());
+    let mut socket = TcpStream::connect(server.address()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.write_all(b"GET /\x01 HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("\r\nContent-Type: application/problem+json\r\n"), "{answer}");
+    assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"), "{answer}");
+}
+
+#[test]
+fn a_body_too_large_is_413() {
+    let server = Running::new(config());
+    let body = "x".repeat(1024 * 1024);
+    assert_eq!(server.post("/publish/a", &body).status, 200);
+
+    let mut socket = TcpStream::connect(server.address()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.write_all(b"POST /publish/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}

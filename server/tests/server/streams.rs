@@ -1,0 +1,103 @@
+//! What a subscriber gets, byte by byte.
+
+use std::time::Duration;
+
+use sse_server::Config;
+
+use crate::support::{Running, config};
+
+#[test]
+fn the_head_comes_at_once_and_says_what_it_must() {
+    let server = Running::new(config());
+    let stream = server.subscribe("/subscribe/pets");
+    assert_eq!(stream.head.status, 200);
+    assert_eq!(stream.head.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    assert_eq!(stream.head.header("cache-control"), Some("no-cache, no-store"));
+    assert_eq!(stream.head.header("x-accel-buffering"), Some("no"));
+    assert_eq!(stream.head.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(stream.head.header("content-length"), None);
+    assert_eq!(stream.head.header("transfer-encoding"), None);
+}
+
+#[test]
+fn frames_are_exact() {
+    let server = Running::new(config());
+    let mut stream = server.subscribe("/subscribe/pets");
+    server.publish("/pets/dogs", "new-dog", "Corgi");
+    server.publish("/pets", "", "no name");
+    server.publish("/pets/cats", "lines", "one\ntwo\r\nthree\rfour");
+    server.publish("/pets", "", "");
+    stream.expect("event:new-dog\ndata:Corgi\n\n");
+    stream.expect("data:no name\n\n");
+    stream.expect("event:lines\ndata:one\ndata:two\ndata:three\ndata:four\n\n");
+    stream.expect("data:\n\n");
+}
+
+#[test]
+fn a_namespace_covers_what_is_beneath_it() {
+    let server = Running::new(config());
+    let mut everything = server.subscribe("/subscribe");
+    let mut root = server.subscribe("/subscribe/");
+    let mut pets = server.subscribe("/subscribe/pets/");
+    let mut young = server.subscribe("/subscribe/*/dogs");
+    for namespace in ["/pets", "/petshop", "/pets/dogs/corgi", "/farm/dogs", "/", "/end/dogs", "/pets/end"] {
+        server.publish(namespace, "", namespace);
+    }
+    let all = "data:/pets\n\ndata:/petshop\n\ndata:/pets/dogs/corgi\n\ndata:/farm/dogs\n\ndata:/\n\ndata:/end/dogs\n\ndata:/pets/end\n\n";
+    everything.expect(all);
+    root.expect(all);
+    pets.expect("data:/pets\n\ndata:/pets/dogs/corgi\n\ndata:/pets/end\n\n");
+    young.expect("data:/pets/dogs/corgi\n\ndata:/farm/dogs\n\ndata:/end/dogs\n\n");
+}
+
+#[test]
+fn a_namespace_is_decoded_once() {
+    let server = Running::new(config());
+    let mut stream = server.subscribe("/subscribe/caf%C3%A9/100%25");
+    server.publish("/café/100%", "", "Crème");
+    stream.expect("data:Crème\n\n");
+}
+
+#[test]
+fn the_prefix_is_free_to_choose() {
+    let server = Running::new(Config { prefix: "/v1/events/".to_owned(), ..config() });
+    let mut stream = server.subscribe("/v1/events/pets");
+    server.publish("/pets", "", "Corgi");
+    stream.expect("data:Corgi\n\n");
+    assert_eq!(server.get("/subscribe/pets").status, 404);
+}
+
+#[test]
+fn every_worker_serves_the_same_events() {
+    let server = Running::new(Config { workers: 3, ..config() });
+    let mut streams: Vec<_> = (0..12).map(|_| server.subscribe("/subscribe/a")).collect();
+    server.publish("/a", "", "1");
+    server.publish("/a", "", "2");
+    for stream in &mut streams {
+        stream.expect("data:1\n\ndata:2\n\n");
+    }
+}
+
+#[test]
+fn silence_is_filled_with_comments() {
+    let server = Running::new(Config { keepalive: Some(Duration::from_millis(10)), ..config() });
+    let mut stream = server.subscribe("/subscribe/a");
+    stream.expect(":keepalive\n\n:keepalive\n\n");
+}
+
+#[test]
+fn query_and_unknown_parameters_are_ignored() {
+    let server = Running::new(config());
+    let mut stream = server.subscribe("/subscribe/a?lastEventId=1&x");
+    server.publish("/a", "", "1");
+    stream.expect("data:1\n\n");
+}
+
+#[test]
+fn head_gives_the_head() {
+    let server = Running::new(config());
+    let response = server.request("HEAD", "/subscribe/a", &[], "");
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    assert_eq!(server.connections(), 0);
+}
