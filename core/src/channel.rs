@@ -32,6 +32,11 @@ impl Channel {
         &self.pattern
     }
 
+    /// Subscriptions.
+    pub(crate) fn members(&self) -> usize {
+        self.members.load(Ordering::Relaxed) // a count for whoever asks
+    }
+
     /// Adds a member, unless the last one has left.
     ///
     /// The last leaver against a newcomer, both orders:

@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use crate::channel::Channel;
 use crate::event::Prepared;
 use crate::sequencer::{Finish, Ring, Sequencer};
-use crate::sync::{AtomicBool, AtomicU64, Ordering, pause};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, pause};
 use crate::trie::Trie;
 use crate::watchers::Watchers;
 
@@ -31,8 +31,9 @@ const TURN_EVENTS: usize = if cfg!(loom) { 2 } else { 1024 };
 /// Events between two looks at the trie: they share one fence and one snapshot.
 const BATCH_EVENTS: usize = 64;
 
-/// Channels that one turn looks at to free their blocks; a later [`Hub::trim`] goes on with the rest.
-const TRIM_CHANNELS: usize = 4096;
+/// Channels that one turn looks at to free their blocks; it leaves the others to the next turn. A look is some 100 ns,
+/// as an event is.
+const TURN_LOOKS: usize = if cfg!(loom) { 1 } else { 512 };
 
 /// What all handles of a hub share.
 pub(crate) struct Engine {
@@ -42,8 +43,10 @@ pub(crate) struct Engine {
     pub(crate) drivers: Watchers,
     /// Turns so far. The drainer's own.
     turns: AtomicU64,
-    /// The next turn looks for blocks to free.
+    /// The next turn begins a round of looking for blocks to free.
     trim_due: AtomicBool,
+    /// Channels that this round has still to look at. The drainer's own.
+    looks_left: AtomicUsize,
     /// Channels whose log may hold a block. The drainer's own.
     holding: SegQueue<Weak<Channel>>,
 }
@@ -59,6 +62,7 @@ impl Engine {
             drivers: Watchers::new(),
             turns: AtomicU64::new(0),
             trim_due: AtomicBool::new(false),
+            looks_left: AtomicUsize::new(0),
             holding: SegQueue::new(),
         }
     }
@@ -119,13 +123,10 @@ impl Engine {
         let mut budget = TURN_EVENTS;
         let left = loop {
             self.sequencer.role().look();
-            // Relaxed: acquired by the look.
-            if self.trim_due.swap(false, Ordering::Relaxed) {
-                self.free_blocks(&mut touched);
-            }
             // A look counts too, so that rings alone can't keep us here.
             budget = budget.saturating_sub(1 + self.deliver(budget, turn, &mut touched));
-            if budget == 0 {
+            let untrimmed = self.free_blocks(&mut touched);
+            if budget == 0 || untrimmed {
                 self.sequencer.role().leave();
                 break true;
             }
@@ -165,11 +166,20 @@ impl Engine {
         delivered
     }
 
-    /// Ends the blocks of quiet channels; their readers are to be woken, so that they let go of them. Drainer only.
-    #[cold]
-    fn free_blocks(&self, touched: &mut Touched) {
-        for _ in 0..self.holding.len().min(TRIM_CHANNELS) {
-            let Some(channel) = self.holding.pop() else { return };
+    /// Ends the blocks of quiet channels, whose readers are to be woken so that they let go of them. Looks at some of
+    /// the channels that may hold one; `true` if this round is to go on. Drainer only.
+    fn free_blocks(&self, touched: &mut Touched) -> bool {
+        // Relaxed, all: acquired by the look, and the drainer's own.
+        if self.trim_due.load(Ordering::Relaxed) && self.trim_due.swap(false, Ordering::Relaxed) {
+            self.looks_left.store(self.holding.len(), Ordering::Relaxed); // as above
+        }
+        let left = self.looks_left.load(Ordering::Relaxed); // as above
+        if left == 0 {
+            return false;
+        }
+        let looks = left.min(TURN_LOOKS);
+        for _ in 0..looks {
+            let Some(channel) = self.holding.pop() else { break };
             let Some(alive) = channel.upgrade() else { continue };
             if alive.log.is_quiet() {
                 alive.log.seal();
@@ -178,5 +188,7 @@ impl Engine {
                 self.holding.push(channel);
             }
         }
+        self.looks_left.store(left - looks, Ordering::Relaxed); // as above
+        left > looks
     }
 }

@@ -8,13 +8,14 @@
 //! ```
 //!
 //! The format is the event stream of WHATWG HTML §9.2.5. A parser drops one space after the colon (§9.2.6), so a
-//! line that begins with a space is written with one more: what a client gets is exactly what was published.
+//! line that begins with a space is written with one more: what a client gets is what was published, with every line
+//! end as LF.
 
 use std::fmt;
 
 use memchr::memchr2;
 
-/// An event on the wire. A frame that exists parses back to the event it was made of.
+/// An event on the wire. A frame that exists parses back to the event it was made of, up to line ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame(Box<[u8]>);
 

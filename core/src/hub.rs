@@ -7,8 +7,9 @@ use std::task::Waker;
 use crate::engine::Engine;
 use crate::event::{Event, EventError, EventId, Prepared};
 use crate::filter::{Filter, Pattern};
-use crate::namespace::{Limits, NamespaceError};
+use crate::namespace::{Limits, Namespace, NamespaceError};
 use crate::subscription::Subscription;
+use crate::watchers::WatcherId;
 
 /// What a hub is made with.
 #[derive(Clone, Debug)]
@@ -81,12 +82,12 @@ impl Hub {
             return Err(SubscribeError::Limit(error));
         }
         let channel = self.engine.trie.join(pattern);
-        channel.watchers.join(&waker);
+        let watcher = channel.watchers.join(&waker);
         // First the place, then the position: all that lies before this segment is older than the position, so that
         // what is newer can be found from here on.
         let cursor = channel.log.cursor();
         let position = self.engine.sequencer.position();
-        Ok(Subscription::new(self.engine.clone(), channel, cursor, position, waker))
+        Ok(Subscription::new(self.engine.clone(), channel, watcher, cursor, position))
     }
 
     /// Does one bounded turn of delivering, if no one else is at it; `true` if something is left.
@@ -103,8 +104,7 @@ impl Hub {
     /// publishers go on until nothing is left.
     #[must_use]
     pub fn drive(&self, waker: Waker) -> Driver {
-        self.engine.drivers.join(&waker);
-        Driver { hub: self.clone(), waker }
+        Driver { watcher: self.engine.drivers.join(&waker), engine: self.engine.clone() }
     }
 
     /// Frees the blocks of channels that were quiet since the last call, and that every reader has read.
@@ -112,6 +112,15 @@ impl Hub {
     /// Call it about once a second. The engine has no clock, and a block that is freed too eagerly is soon needed again.
     pub fn trim(&self) {
         self.engine.trim();
+    }
+
+    /// Subscriptions that an event of this namespace would reach now: a lookup, for publishers whose events are dear to
+    /// make.
+    #[must_use]
+    pub fn subscriptions(&self, namespace: &Namespace) -> usize {
+        let mut subscriptions = 0;
+        self.engine.trie.snapshot().for_each_match(namespace, |channel| subscriptions += channel.members());
+        subscriptions
     }
 
     /// Events published so far.
@@ -151,15 +160,15 @@ impl fmt::Debug for Hub {
 
 /// An event loop's word that it drains what others leave; dropping it resigns.
 pub struct Driver {
-    hub: Hub,
-    waker: Waker,
+    engine: Arc<Engine>,
+    watcher: WatcherId,
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.hub.engine.drivers.leave(&self.waker);
+        self.engine.drivers.leave(self.watcher);
         // What was left to this driver, and not begun.
-        self.hub.engine.drain_or_hand_on();
+        self.engine.drain_or_hand_on();
     }
 }
 

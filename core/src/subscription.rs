@@ -7,6 +7,7 @@ use std::task::Waker;
 use crate::channel::Channel;
 use crate::engine::Engine;
 use crate::log::Cursor;
+use crate::watchers::WatcherId;
 
 /// A reader's share of a channel: a cursor in its log. Dropping it unsubscribes.
 ///
@@ -31,13 +32,19 @@ pub struct Subscription {
     bytes_before: u64,
     frames_before: u64,
     channel: Arc<Channel>,
-    waker: Waker,
+    watcher: WatcherId,
     engine: Arc<Engine>,
 }
 
 impl Subscription {
-    /// A member of `channel`, watching by `waker`, that is to read all after `position` from `cursor` on.
-    pub(crate) fn new(engine: Arc<Engine>, channel: Arc<Channel>, cursor: Cursor, position: u64, waker: Waker) -> Self {
+    /// A member of `channel`, and one of its watchers, that is to read all after `position` from `cursor` on.
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        channel: Arc<Channel>,
+        watcher: WatcherId,
+        cursor: Cursor,
+        position: u64,
+    ) -> Self {
         let mut new = Self {
             cursor,
             joining: true,
@@ -45,7 +52,7 @@ impl Subscription {
             bytes_before: 0,
             frames_before: 0,
             channel,
-            waker,
+            watcher,
             engine,
         };
         new.settle();
@@ -115,10 +122,10 @@ impl Subscription {
 
     /// Wakes another waker from now on. Read once after this.
     pub fn set_waker(&mut self, waker: &Waker) {
-        if !self.waker.will_wake(waker) {
-            self.channel.watchers.join(waker);
-            self.channel.watchers.leave(&self.waker);
-            self.waker = waker.clone();
+        let watchers = &self.channel.watchers;
+        if !watchers.wakes(self.watcher, waker) {
+            let old = std::mem::replace(&mut self.watcher, watchers.join(waker));
+            watchers.leave(old);
         }
     }
 
@@ -131,7 +138,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.channel.watchers.leave(&self.waker);
+        self.channel.watchers.leave(self.watcher);
         self.engine.trie.leave(&self.channel);
     }
 }

@@ -15,49 +15,73 @@ pub(crate) struct Watchers {
     list: Swap<List>,
 }
 
-type List = SmallVec<[Watcher; 1]>;
+#[derive(Clone, Default)]
+struct List {
+    watchers: SmallVec<[Watcher; 1]>,
+    /// The last id given.
+    last: u64,
+}
 
 #[derive(Clone)]
 struct Watcher {
+    id: WatcherId,
     waker: Waker,
     joined: usize,
 }
 
+/// A place in the list. Wakers themselves name none: clones of one need not be known as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WatcherId(u64);
+
 impl Watchers {
     pub(crate) fn new() -> Self {
-        Self { list: Swap::new(Arc::new(List::new())) }
+        Self { list: Swap::new(Arc::default()) }
     }
 
     /// Adds a waker once more. What the caller reads after this is at least as new as anything it won't be woken for.
-    pub(crate) fn join(&self, waker: &Waker) {
-        self.edit(|list| match list.iter_mut().find(|watcher| watcher.waker.will_wake(waker)) {
-            Some(watcher) => watcher.joined += 1,
-            None => list.push(Watcher { waker: waker.clone(), joined: 1 }),
+    pub(crate) fn join(&self, waker: &Waker) -> WatcherId {
+        let id = self.edit(|list| match list.watchers.iter_mut().find(|watcher| watcher.waker.will_wake(waker)) {
+            Some(watcher) => {
+                watcher.joined += 1;
+                watcher.id
+            }
+            None => {
+                list.last += 1;
+                let id = WatcherId(list.last);
+                list.watchers.push(Watcher { id, waker: waker.clone(), joined: 1 });
+                id
+            }
         });
         // A reader joins, then reads the log; the drainer appends, then loads this list. Both orders:
         // - this fence first: the drainer finds the reader here, and wakes it;
         // - the drainer's fence first: what it appended is there when the reader reads.
         fence(Ordering::SeqCst); // with the one in `wake_all`
+        id
     }
 
     /// Takes a waker away once.
-    pub(crate) fn leave(&self, waker: &Waker) {
+    pub(crate) fn leave(&self, id: WatcherId) {
         self.edit(|list| {
-            let index = list.iter().position(|watcher| watcher.waker.will_wake(waker)).expect("it has joined");
-            list[index].joined -= 1;
-            if list[index].joined == 0 {
-                list.swap_remove(index);
+            let index = list.watchers.iter().position(|watcher| watcher.id == id).expect("it has joined");
+            list.watchers[index].joined -= 1;
+            if list.watchers[index].joined == 0 {
+                list.watchers.swap_remove(index);
             }
         });
     }
 
-    fn edit(&self, edit: impl Fn(&mut List)) {
+    /// Whether who joined as `id` is woken by this waker.
+    pub(crate) fn wakes(&self, id: WatcherId, waker: &Waker) -> bool {
+        self.list.with(|list| list.watchers.iter().any(|watcher| watcher.id == id && watcher.waker.will_wake(waker)))
+    }
+
+    fn edit<R>(&self, edit: impl Fn(&mut List) -> R) -> R {
         loop {
             let list = self.list.load();
             let mut new = (*list).clone();
-            edit(&mut new);
+            let result = edit(&mut new);
             if self.list.replace(&list, Arc::new(new)) {
-                return;
+                return result;
             }
         }
     }
@@ -65,13 +89,13 @@ impl Watchers {
     /// Wakes everyone.
     pub(crate) fn wake_all(&self) {
         fence(Ordering::SeqCst); // with the one in `join`
-        self.list.load().iter().for_each(|watcher| watcher.waker.wake_by_ref());
+        self.list.load().watchers.iter().for_each(|watcher| watcher.waker.wake_by_ref());
     }
 
-    /// Wakes the one who has been here longest; `false` if there is none.
+    /// Wakes one of them; `false` if there is none.
     pub(crate) fn wake_one(&self) -> bool {
         let list = self.list.load();
-        list.first().inspect(|watcher| watcher.waker.wake_by_ref()).is_some()
+        list.watchers.first().inspect(|watcher| watcher.waker.wake_by_ref()).is_some()
     }
 }
 
@@ -96,17 +120,18 @@ mod tests {
         let (bell, other) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
         let (waker, other_waker) = (Waker::from(bell.clone()), Waker::from(other.clone()));
         let watchers = Watchers::new();
-        watchers.join(&waker);
-        watchers.join(&other_waker);
-        watchers.join(&waker);
+        let id = watchers.join(&waker);
+        let other_id = watchers.join(&other_waker);
+        assert_eq!(watchers.join(&waker), id);
+        assert!(watchers.wakes(id, &waker) && !watchers.wakes(id, &other_waker));
         watchers.wake_all();
         let rung = || (bell.0.load(Ordering::Relaxed), other.0.load(Ordering::Relaxed)); // one thread
         assert_eq!(rung(), (1, 1));
-        watchers.leave(&waker);
-        watchers.leave(&other_waker);
+        watchers.leave(id);
+        watchers.leave(other_id);
         watchers.wake_all();
         assert_eq!(rung(), (2, 1));
-        watchers.leave(&waker);
+        watchers.leave(id);
         watchers.wake_all();
         assert_eq!(rung(), (2, 1));
         assert!(!watchers.wake_one());

@@ -249,6 +249,28 @@ fn what_a_turn_leaves_is_handed_on_while_the_driver_resigns() {
 }
 
 #[test]
+fn a_driver_is_woken_for_what_a_turn_leaves() {
+    model(|| {
+        let hub = hub();
+        let mut reader = subscribe(&hub, "/a");
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let _driver = hub.drive(Waker::from(flag.clone()));
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || {
+                publish(&hub, "/a", "1");
+                publish(&hub, "/a", "2");
+            }
+        });
+        publish(&hub, "/a", "3");
+        publisher.join().unwrap();
+        let woken = flag.0.load(Ordering::Acquire); // with the store in `wake`
+        while woken && hub.drain() {}
+        assert_eq!(read(&mut reader).len(), 3, "woken: {woken}");
+    });
+}
+
+#[test]
 fn trimming_loses_nothing() {
     model(|| {
         let hub = hub();

@@ -86,11 +86,14 @@ proptest! {
                     readers.swap_remove(index % readers.len());
                 }
                 Step::Publish { namespace, name, data } => {
+                    let place = Namespace::parse(&namespace).unwrap();
+                    let covering = readers.iter().filter(|reader| reader.filter.pattern().covers(&place));
+                    prop_assert_eq!(hub.subscriptions(&place), covering.count());
                     let event = Event::new(&namespace, &data);
                     let event = name.iter().fold(event, |event, name| event.named(name));
                     let id = hub.publish(&event).unwrap();
                     let frame = Frame::encode(name.as_deref(), data.as_bytes()).unwrap();
-                    history.push((Namespace::parse(&namespace).unwrap(), frame.as_bytes().to_vec()));
+                    history.push((place, frame.as_bytes().to_vec()));
                     prop_assert_eq!(id.sequence, history.len() as u64);
                 }
                 Step::Read { reader, bytes } if !readers.is_empty() => {

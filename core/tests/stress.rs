@@ -3,10 +3,11 @@
 
 #![cfg(not(loom))]
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use sse_core::{Event, Filter, Hub, HubConfig, Subscription};
 
@@ -103,38 +104,46 @@ fn all_readers_agree_with_the_order_of_ids() {
     assert_eq!(hub.channels(), 0);
 }
 
+/// The driver sleeps until it is woken: nothing else comes for what the publishers' turns have left.
 #[test]
 fn a_driver_goes_on_with_what_a_turn_leaves() {
     const MANY: usize = if cfg!(miri) { 1_100 } else { 50_000 };
+    /// Nothing waits for this: it only ends a test that has failed already.
+    const PATIENCE: Duration = Duration::from_secs(60);
     let hub = Hub::new(HubConfig::default());
     let mut reader = hub.subscribe(Filter::parse("/a").unwrap(), Waker::noop().clone()).unwrap();
-    let looping = AtomicBool::new(true);
+    let done = AtomicBool::new(false);
+    let mut bytes = Vec::new();
     thread::scope(|scope| {
-        let (hub, looping) = (&hub, &looping);
-        let waker = Waker::from(std::sync::Arc::new(Unpark(thread::current())));
-        let driver = hub.drive(waker);
+        let (hub, done) = (&hub, &done);
+        let driving = scope.spawn(move || {
+            let _driver = hub.drive(Waker::from(Arc::new(Unpark(thread::current()))));
+            // Acquire: with the release below. An unpark before the park makes it return at once.
+            while !done.load(Ordering::Acquire) {
+                thread::park();
+                while hub.drain() {}
+            }
+        });
         let publishers: Vec<_> = (0..2)
             .map(|_| scope.spawn(|| (0..MANY).for_each(|_| _ = hub.publish(&Event::new("/a", "x")).unwrap())))
             .collect();
-        scope.spawn(move || {
-            publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
-            looping.store(false, Ordering::Release); // with the load below
-        });
-        while looping.load(Ordering::Acquire) {
-            while hub.drain() {}
+        publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+        let begun = Instant::now();
+        while bytes.len() < 2 * MANY * "data:x\n\n".len() && begun.elapsed() < PATIENCE {
+            drain(&mut reader, &mut bytes);
             thread::yield_now();
         }
-        drop(driver);
+        done.store(true, Ordering::Release); // with the load above
+        driving.thread().unpark();
     });
-    let mut bytes = Vec::new();
-    drain(&mut reader, &mut bytes);
     assert_eq!(events(&bytes).len(), 2 * MANY);
 }
 
+/// Wakes its thread.
 struct Unpark(thread::Thread);
 
-impl std::task::Wake for Unpark {
-    fn wake(self: std::sync::Arc<Self>) {
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
 }
