@@ -8,16 +8,24 @@ use mio::{Interest, Registry, Token};
 
 /// A worker's listeners.
 pub(crate) struct Acceptor {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// Its next turn is arranged for, by the worker's list or a timer: an edge must not arrange for another.
+    deferred: bool,
 }
 
 impl Acceptor {
     pub(crate) fn new(listeners: Vec<std::net::TcpListener>, registry: &Registry) -> io::Result<Acceptor> {
-        let mut listeners: Vec<TcpListener> = listeners.into_iter().map(TcpListener::from_std).collect();
-        for (index, listener) in listeners.iter_mut().enumerate() {
-            registry.register(listener, token_of_listener(index), Interest::READABLE)?;
+        let mut acceptor = Acceptor { listeners: Vec::with_capacity(listeners.len()) };
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let mut socket = TcpListener::from_std(listener);
+            registry.register(&mut socket, token_of_listener(index), Interest::READABLE)?;
+            acceptor.listeners.push(Listener { socket, deferred: false });
         }
-        Ok(Acceptor { listeners })
+        Ok(acceptor)
     }
 
     /// Which listener has this token.
@@ -27,7 +35,21 @@ impl Acceptor {
     }
 
     pub(crate) fn accept(&self, listener: usize) -> io::Result<(TcpStream, SocketAddr)> {
-        self.listeners[listener].accept()
+        self.listeners[listener].socket.accept()
+    }
+
+    /// This listener's next turn is arranged for.
+    pub(crate) fn defer(&mut self, listener: usize) {
+        self.listeners[listener].deferred = true;
+    }
+
+    /// That turn has come.
+    pub(crate) fn resume(&mut self, listener: usize) {
+        self.listeners[listener].deferred = false;
+    }
+
+    pub(crate) fn is_deferred(&self, listener: usize) -> bool {
+        self.listeners[listener].deferred
     }
 }
 

@@ -11,7 +11,8 @@ pub struct Config {
     pub workers: usize,
     /// No stream is silent for longer than this: a comment fills the gap. `None` sends none. Default 15 s.
     pub keepalive: Option<Duration>,
-    /// Least time between two passes over the streams: trades latency for CPU. Zero (the default) flushes at once.
+    /// Least time between two passes over the streams: trades latency for CPU. It gathers events, and doesn't hold
+    /// back a stream that has more to send than fits in one pass. Zero (the default) flushes at once.
     pub flush_interval: Duration,
     /// Bytes a reader whose socket is full may fall behind before it is disconnected. Default 1 MiB.
     pub max_lag: u64,

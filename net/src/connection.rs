@@ -27,6 +27,7 @@ const KEEPALIVE: &[u8] = b":keepalive\n\n";
 /// A slab entry.
 pub(crate) struct Connection<S> {
     pub(crate) socket: TcpStream,
+    /// An exchange has none but [`Flags::ATTENTIVE`], which stands when it becomes a stream.
     pub(crate) flags: Flags,
     /// The tick of the last byte accepted by the kernel, or of becoming blocked: what keepalives and stalls count
     /// from.
@@ -52,6 +53,8 @@ pub(crate) struct Exchange {
     pub(crate) readable: bool,
     /// The end of what the peer sends is in sight: reading on must find it.
     pub(crate) ending: bool,
+    /// The peer is gone, not only done with sending: nothing reaches it any more.
+    pub(crate) broken: bool,
     /// When the deadline timer armed last fires.
     pub(crate) armed_for: u64,
 }
@@ -231,7 +234,7 @@ fn flush_specially<S>(
         return Some(if subscription.lag() > max_lag { Flush::End(EndReason::Lagged) } else { Flush::Done });
     }
     if flags.contains(Flags::QUEUED) {
-        // Its own turn comes in this same pass.
+        // Its turn comes from the backlog.
         return Some(Flush::Done);
     }
     send_owed(socket, flags, &mut stream.owed)
@@ -275,7 +278,7 @@ fn end_of(error: &io::Error) -> EndReason {
     }
 }
 
-/// What keeps a stream from simply being sent its frames.
+/// Where a connection stands, as far as its socket and the worker's lists go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags(u8);
 
@@ -290,6 +293,8 @@ impl Flags {
     pub(crate) const LEAVING: Flags = Flags(1 << 3);
     /// A stall timer is armed.
     pub(crate) const WATCHED: Flags = Flags(1 << 4);
+    /// On the worker's attention list: it has no turn before that one.
+    pub(crate) const ATTENTIVE: Flags = Flags(1 << 5);
 
     /// Whether frames may be sent without further ado.
     pub(crate) fn is_plain(self) -> bool {
@@ -321,7 +326,7 @@ impl BitOr for Flags {
 mod tests {
     use super::*;
 
-    /// An idle stream is its slab entry, its box, a timer and a place in its topic.
+    /// An idle stream is its slab entry, a timer and a place in its topic.
     #[test]
     fn an_idle_stream_is_small() {
         let entry = size_of::<Connection<()>>();

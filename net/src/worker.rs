@@ -12,7 +12,10 @@
 //! Sockets are registered once, edge-triggered. An edge comes once, so whoever stops before `WouldBlock`, its turn
 //! being spent, puts the connection on a list for the next pass:
 //! - `attention`: something to read, or an exchange to carry on;
-//! - `backlog`: a stream with more to send.
+//! - `backlog`: a stream with more to send;
+//! - `rush`: a listener with more to accept.
+//!
+//! Who is on a list is on it once, and its turn comes from there alone: an edge meanwhile gives no second one.
 
 mod accept;
 mod drain;
@@ -31,7 +34,7 @@ use sse_core::{Driver, Hub};
 
 use crate::acceptor::Acceptor;
 use crate::config::Config;
-use crate::connection::{Connection, Flush, Role};
+use crate::connection::{Connection, Flags, Flush, Role};
 use crate::handle::{Handle, Shared};
 use crate::inbox::{Inbox, Message, Visitor};
 use crate::keepalive::keepalive_ticks;
@@ -112,7 +115,7 @@ pub(crate) struct Worker<V: Service> {
     /// When this pass began, and its tick.
     now: Instant,
     tick: u64,
-    /// The next flush isn't before this.
+    /// Topics aren't flushed before this.
     flush_at: Instant,
     /// Ticks between two looks at a stream's silence.
     keepalive_ticks: Option<u64>,
@@ -196,7 +199,7 @@ impl<V: Service> Worker<V> {
             match event.token() {
                 WAKER_TOKEN => {}
                 token => match self.acceptor.index_of(token) {
-                    Some(listener) => self.accept(listener),
+                    Some(listener) => self.handle_arrivals(listener),
                     None => self.handle_event(event),
                 },
             }
@@ -208,8 +211,10 @@ impl<V: Service> Worker<V> {
             // The turn has rung bells: flush for them in this pass.
             self.read_inbox();
         }
-        if self.now >= self.flush_at && self.has_frames() {
-            self.flush();
+        // Every pass, whatever the interval: that is to gather events, not to hold back who has more than a turn's worth.
+        self.flush_backlog();
+        if self.now >= self.flush_at && !self.dirty.is_empty() {
+            self.flush_topics();
             self.flush_at = self.now + self.config.flush_interval;
         }
         self.show_streams();
@@ -221,18 +226,14 @@ impl<V: Service> Worker<V> {
 
     /// How long to wait for events: not at all while something is undone. `None`: until one comes.
     fn time_to_sleep(&self) -> Option<Duration> {
-        let idle = self.attention.is_empty() && self.rush.is_empty() && self.visits.is_empty();
-        if self.unfinished || self.hub_waits || !idle || !self.inbox.park() {
+        let caught_up = self.attention.is_empty() && self.backlog.is_empty() && self.rush.is_empty();
+        let idle = caught_up && self.visits.is_empty() && !self.unfinished && !self.hub_waits;
+        if !idle || !self.inbox.park() {
             return Some(Duration::ZERO);
         }
-        let flush_at = self.has_frames().then_some(self.flush_at);
+        let flush_at = (!self.dirty.is_empty()).then_some(self.flush_at);
         let wake_at = [self.timers.poll_timeout(), flush_at].into_iter().flatten().min()?;
         Some(wake_at.saturating_duration_since(Instant::now()))
-    }
-
-    /// Whether streams wait to be flushed.
-    fn has_frames(&self) -> bool {
-        !self.dirty.is_empty() || !self.backlog.is_empty()
     }
 
     /// A connection's socket has become ready.
@@ -244,6 +245,7 @@ impl<V: Service> Worker<V> {
             Role::Exchange(exchange) => {
                 exchange.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
                 exchange.ending |= event.is_read_closed() || event.is_error();
+                exchange.broken |= event.is_write_closed() || event.is_error();
                 self.carry_on(token);
             }
             Role::Stream { .. } => {
@@ -260,14 +262,15 @@ impl<V: Service> Worker<V> {
     /// Carries on with what the last pass's turns have left.
     fn attend(&mut self) {
         for key in std::mem::take(&mut self.attention) {
-            match self.find(key).map(|connection| &connection.role) {
-                Some(Role::Exchange(_)) => self.carry_on(key.token),
-                Some(Role::Stream { .. }) => self.listen(key.token),
-                None => {}
+            let Some(connection) = self.find(key) else { continue };
+            connection.flags.remove(Flags::ATTENTIVE);
+            match connection.role {
+                Role::Exchange(_) => self.carry_on(key.token),
+                Role::Stream { .. } => self.listen(key.token),
             }
         }
         for listener in std::mem::take(&mut self.rush) {
-            self.accept(listener);
+            self.resume_accepting(listener);
         }
     }
 
@@ -324,7 +327,7 @@ impl<V: Service> Worker<V> {
             Timer::Keepalive(key) => self.check_silence(key, fired.tick),
             Timer::Stall(key) => self.check_stall(key),
             Timer::Leave(key) => self.leave(key),
-            Timer::Accept(listener) => self.accept(listener as usize),
+            Timer::Accept(listener) => self.resume_accepting(listener as usize),
             Timer::Trim => self.trim(),
             Timer::DrainEnd => self.end_drain(),
         }
@@ -357,8 +360,16 @@ impl<V: Service> Worker<V> {
 
     /// Looks at this connection again in the next pass.
     fn call_attention(&mut self, token: u32) {
-        let serial = self.connections[token as usize].serial;
-        self.attention.push(ConnectionKey { token, serial });
+        let connection = &mut self.connections[token as usize];
+        if !connection.flags.contains(Flags::ATTENTIVE) {
+            connection.flags.insert(Flags::ATTENTIVE);
+            self.attention.push(ConnectionKey { token, serial: connection.serial });
+        }
+    }
+
+    /// Whether this connection's turn comes in the next pass: it is to have none before.
+    fn is_attentive(&self, token: u32) -> bool {
+        self.connections.get(token as usize).is_some_and(|connection| connection.flags.contains(Flags::ATTENTIVE))
     }
 
     /// Frees a connection: its socket closes, and a stream's service gets the session back.
@@ -387,3 +398,6 @@ impl<V: Service> Drop for Worker<V> {
 fn token_of(key: usize) -> u32 {
     u32::try_from(key).expect("fewer connections than a u32 counts")
 }
+
+#[cfg(test)]
+mod tests;

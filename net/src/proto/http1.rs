@@ -1,16 +1,17 @@
 //! One HTTP/1 connection as a state machine.
 //!
 //! ```text
-//!            ┌───────────── answer, connection kept ──────────────┐
-//!            ▼                                                    │
-//!   ──▶ Head ──whole──▶ Body ──whole──▶ Asked ──handle_response───┤
-//!        │               │                │                       │ answer, last one
-//!        │ error,        │ error,         │ handle_stream         ▼
-//!        │ deadline      │ deadline       ▼                    Answered ──output written──▶ Lingering
-//!        └──────▶ Refused ◀┘        (the connection is                                        │ end, deadline,
-//!                    │               a stream now)                ▲                           │ or enough read
-//!                    └─────────── refusal: handle_response ───────┘                           ▼
-//!                                                                                           Closed
+//!         ┌──────────────── answer, connection kept ────────────────┐
+//!         ▼                                                         │
+//!   ──▶ Rest ──a byte──▶ Head ──whole──▶ Body ──whole──▶ Asked ──handle_response
+//!         │ deadline      │ error,        │ error,         │        │ answer, last one
+//!         ▼               │ deadline      │ deadline       │        ▼
+//!       Closed            └──▶ Refused ◀──┘                │     Answered ──output written──▶ Lingering
+//!                                 │          handle_stream │        ▲                           │ end, deadline,
+//!                                 │                        ▼        │                           │ or enough read
+//!                                 │         (the connection is      │                           ▼
+//!                                 │            a stream now)        │                         Closed
+//!                                 └─── refusal: handle_response ────┘
 //! ```
 //!
 //! One request runs at a time: what is pipelined behind it stays in the input, which is not read further meanwhile.
@@ -38,7 +39,7 @@ const LINGER_BYTES: usize = 1 << 20;
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A whole head, from its first byte, or from the connection's start.
+    /// A whole head, from its first byte (blank lines before it don't count), or from the connection's start.
     pub head: Duration,
     /// A whole body from the end of its head, and the pause between requests.
     pub idle: Duration,
@@ -46,12 +47,12 @@ pub struct Timeouts {
     pub stall: Duration,
 }
 
-/// What is to be done next. Output comes first: ask [`Http1::poll_output`] before [`Http1::poll_action`].
+/// What is to be done next. Output comes first: while there is any, it is [`Action::Write`].
 #[derive(Debug)]
 #[must_use]
 #[expect(clippy::large_enum_variant, reason = "handed over once, never stored")]
 pub enum Action {
-    /// There is output.
+    /// Send what [`Http1::poll_output`] gives.
     Write,
     /// Give it more of the peer's bytes.
     Read,
@@ -93,16 +94,21 @@ pub struct Http1 {
 
 #[derive(Debug)]
 enum State {
+    /// Nothing of a head has come, but for blank lines.
+    Rest,
     Head(HeadScanner),
     Body(Box<(Head, BodyDecoder)>),
     Asked,
     Refused(RequestError),
     Answered,
-    Lingering { left: usize },
+    Lingering {
+        left: usize,
+    },
     Closed,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// By default, that of a refusal to who has asked nothing.
+#[derive(Clone, Copy, Debug, Default)]
 struct AnswerForm {
     head_only: bool,
     keep_alive: bool,
@@ -117,13 +123,13 @@ impl Http1 {
         Http1 {
             limits,
             timeouts,
-            state: State::Head(HeadScanner::default()),
+            state: State::Rest,
             input: Vec::new(),
             consumed: 0,
             output: Output::default(),
             deadline: Some(now + timeouts.head),
             output_deadline: now,
-            answer: AnswerForm { head_only: false, keep_alive: false, http10: false },
+            answer: AnswerForm::default(),
             answers: 0,
             last: false,
             ended: false,
@@ -138,23 +144,19 @@ impl Http1 {
     /// Between two requests: closing now loses nothing.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let at_rest = matches!(self.state, State::Head(_)) && self.unread().is_empty() && self.output.is_empty();
+        let at_rest = matches!(self.state, State::Rest) && self.unread().is_empty() && self.output.is_empty();
         at_rest && self.answers > 0
     }
 
     /// Bytes came from the peer.
-    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+    pub fn handle_bytes(&mut self, bytes: &[u8]) {
         match &mut self.state {
             State::Lingering { left } => match left.checked_sub(bytes.len()) {
                 Some(less) => *left = less,
                 None => self.close(),
             },
             State::Closed => {}
-            state => {
-                // The first byte after a pause starts the clock of its head.
-                if matches!(state, State::Head(_)) && self.answers > 0 && self.unread().is_empty() {
-                    self.deadline = Some(now + self.timeouts.head);
-                }
+            _ => {
                 self.input.drain(..self.consumed);
                 self.consumed = 0;
                 self.input.extend_from_slice(bytes);
@@ -165,7 +167,7 @@ impl Http1 {
     /// The peer sends no more. A request that is not whole will never be.
     pub fn handle_end(&mut self) {
         self.ended = true;
-        if matches!(self.state, State::Head(_) | State::Body(_) | State::Lingering { .. }) {
+        if matches!(self.state, State::Rest | State::Head(_) | State::Body(_) | State::Lingering { .. }) {
             self.close();
         }
     }
@@ -177,7 +179,6 @@ impl Http1 {
         }
         match self.state {
             _ if !self.output.is_empty() => self.close(),
-            State::Head(_) if self.unread().is_empty() => self.close(),
             State::Head(_) | State::Body(_) => self.refuse(RequestError::Timeout),
             _ => self.close(),
         }
@@ -246,14 +247,15 @@ impl Http1 {
         if self.output.is_empty() { self.deadline } else { Some(self.output_deadline) }
     }
 
-    /// What is to be done next, once the output is sent.
+    /// What is to be done next.
     pub fn poll_action(&mut self, now: Instant) -> Action {
-        // Head, then body, then answer: each state is passed at most once, so this ends.
+        // Rest, then head, then body, then answer: each state is passed at most once, so this ends.
         loop {
             if !self.output.is_empty() {
                 return Action::Write;
             }
             let step = match self.state {
+                State::Rest => Ok(self.poll_rest(now)),
                 State::Head(_) => self.poll_head(now),
                 State::Body(_) => self.poll_body(),
                 State::Asked => return Action::Wait,
@@ -274,12 +276,25 @@ impl Http1 {
         }
     }
 
-    fn poll_head(&mut self, now: Instant) -> Result<Step, RequestError> {
+    fn poll_rest(&mut self, now: Instant) -> Step {
         self.skip_blank_lines();
+        // A CR may be half a blank line.
+        if matches!(self.unread(), [] | [b'\r']) {
+            self.release_input();
+            return Step::Act(Action::Read);
+        }
+        // The first byte after a pause starts the clock of its head; that of the first head runs from the start.
+        if self.answers > 0 {
+            self.deadline = Some(now + self.timeouts.head);
+        }
+        self.state = State::Head(HeadScanner::default());
+        Step::Next
+    }
+
+    fn poll_head(&mut self, now: Instant) -> Result<Step, RequestError> {
         let State::Head(scanner) = &mut self.state else { return Ok(Step::Next) };
         let unread = &self.input[self.consumed..];
         let Some(end) = scanner.find_end(unread, &self.limits)? else {
-            self.release_input();
             return Ok(Step::Act(Action::Read));
         };
         let head = parse_head(&unread[..end], &self.limits)?;
@@ -336,9 +351,9 @@ impl Http1 {
             self.deadline = None;
             return;
         }
-        self.state = State::Head(HeadScanner::default());
-        let pause = if self.unread().is_empty() { self.timeouts.idle } else { self.timeouts.head };
-        self.deadline = Some(now + pause);
+        self.answer = AnswerForm::default();
+        self.state = State::Rest;
+        self.deadline = Some(now + self.timeouts.idle);
     }
 
     fn refuse(&mut self, error: RequestError) {
@@ -358,7 +373,6 @@ impl Http1 {
     fn skip_blank_lines(&mut self) {
         while self.unread().starts_with(b"\r\n") {
             self.consumed += 2;
-            self.state = State::Head(HeadScanner::default());
         }
     }
 

@@ -6,7 +6,7 @@
 //! source to it.
 //!
 //! ```text
-//!             handle_bytes  handle_end  handle_timeout          poll_request      poll_timeout
+//!             handle_bytes  handle_end  handle_timeout          poll_action       poll_timeout
 //!   socket ─────────────────────────────────────────▶ Http1 ─────────────────▶ service
 //!   socket ◀───────────────────────────────────────── Http1 ◀───────────────── service
 //!             poll_output / handle_written                      handle_response   handle_stream

@@ -28,8 +28,21 @@ const EXCESS_CONNECTIONS: usize = 64;
 const EXCESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl<V: Service> Worker<V> {
+    /// A listener's socket has become ready.
+    pub(super) fn handle_arrivals(&mut self, listener: usize) {
+        if !self.acceptor.is_deferred(listener) {
+            self.accept(listener);
+        }
+    }
+
+    /// The turn that a listener's last one arranged for has come.
+    pub(super) fn resume_accepting(&mut self, listener: usize) {
+        self.acceptor.resume(listener);
+        self.accept(listener);
+    }
+
     /// Accepts from a listener until it has no more, or its turn is over.
-    pub(super) fn accept(&mut self, listener: usize) {
+    fn accept(&mut self, listener: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
             match self.acceptor.accept(listener) {
                 Ok((socket, addr)) => self.admit(socket, addr),
@@ -40,6 +53,7 @@ impl<V: Service> Worker<V> {
                 },
             }
         }
+        self.acceptor.defer(listener);
         self.rush.push(listener);
     }
 
@@ -47,6 +61,7 @@ impl<V: Service> Worker<V> {
     fn back_off(&mut self, listener: usize) {
         // Relaxed: a count on its own.
         self.shared.accept_errors.fetch_add(1, Ordering::Relaxed);
+        self.acceptor.defer(listener);
         self.timers.arm(self.timers.tick_after(self.now + BACKOFF), Timer::Accept(token_of(listener)));
     }
 
@@ -86,7 +101,7 @@ impl<V: Service> Worker<V> {
         let deadline = self.timers.tick_after(self.now + timeouts.head);
         let armed_for = self.timers.arm(deadline, Timer::Deadline(ConnectionKey { token, serial }));
         let peer = Peer { addr, excess };
-        let exchange = Exchange { http, peer, request: None, readable: false, ending: false, armed_for };
+        let exchange = Exchange { http, peer, request: None, readable: false, ending: false, broken: false, armed_for };
         let role = Role::Exchange(Box::new(exchange));
         slot.insert(Connection { socket, flags: Flags::default(), active_at: self.tick, serial, role });
         self.shared.connections.fetch_add(1, Ordering::Relaxed); // a count on its own

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use super::Worker;
-use crate::connection::{Connection, Exchange, Flags, Role, Stream, read, write};
+use crate::connection::{Connection, Exchange, Role, Stream, read, write};
 use crate::inbox::Ticket;
 use crate::proto::{Action, DateLine, RequestError};
 use crate::reply::{Reply, StreamReply};
@@ -33,6 +33,9 @@ enum Outcome {
 impl<V: Service> Worker<V> {
     /// Carries an exchange on as far as its socket and its turn allow.
     pub(super) fn carry_on(&mut self, token: u32) {
+        if self.is_attentive(token) {
+            return;
+        }
         for _ in 0..ACTIONS_PER_TURN {
             match self.act(token) {
                 Outcome::Go => {}
@@ -66,7 +69,7 @@ impl<V: Service> Worker<V> {
                 Ok(length) => {
                     // A short read has found the socket empty (epoll(7), question 9), unless its end is next.
                     exchange.readable = length == self.scratch.len() || exchange.ending;
-                    exchange.http.handle_bytes(self.now, &self.scratch[..length]);
+                    exchange.http.handle_bytes(&self.scratch[..length]);
                     Outcome::Go
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -77,6 +80,8 @@ impl<V: Service> Worker<V> {
             },
             Action::Answer(request) => self.ask(token, request),
             Action::Refuse(error) => self.refuse(token, error),
+            // Nobody is there any more: the answer, when it comes, will find no one either.
+            Action::Wait if exchange.broken => Outcome::Close,
             Action::Wait => Outcome::Rest,
             // A socket that is gone already is found out by the read that follows.
             Action::Finish => {
@@ -95,12 +100,10 @@ impl<V: Service> Worker<V> {
         let peer = exchange.peer;
         let context = Context::new(&peer, &self.handle, &self.inbox, Ticket { token, request: number });
         match self.service.call(request, &context) {
-            Reply::Later if context.is_deferred() => Outcome::Rest,
-            reply => {
-                self.answer(token, Some(reply));
-                Outcome::Go
-            }
+            Reply::Later if context.is_deferred() => {}
+            reply => self.answer(token, Some(reply)),
         }
+        Outcome::Go
     }
 
     /// Answers what is no acceptable request.
@@ -172,7 +175,6 @@ impl<V: Service> Worker<V> {
         let stream = Stream { session, topic, place, owed, leave_at: 0 };
         self.service.opened(&stream.session);
         connection.role = Role::Stream { subscription, stream };
-        connection.flags = Flags::default();
         connection.active_at = self.tick;
         let key = ConnectionKey { token, serial: connection.serial };
         self.start_stream(key, unread);

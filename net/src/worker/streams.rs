@@ -12,9 +12,8 @@ use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
 
 impl<V: Service> Worker<V> {
-    /// Sends frames to everyone who has some coming: first to those who wait for another turn, then topic by topic.
-    /// It goes over each list once as it stands, so it ends; a stream gets at most one turn.
-    pub(super) fn flush(&mut self) {
+    /// Gives another turn to those who wait for one. It goes over the list once as it stands, so it ends.
+    pub(super) fn flush_backlog(&mut self) {
         for token in std::mem::take(&mut self.backlog) {
             if let Some(connection) = self.connections.get_mut(token as usize) {
                 // A slot used anew may be here by an older name: then it isn't queued.
@@ -24,6 +23,10 @@ impl<V: Service> Worker<V> {
                 }
             }
         }
+    }
+
+    /// Sends frames to everyone who has some coming, topic by topic, but for those who wait for another turn.
+    pub(super) fn flush_topics(&mut self) {
         for topic in std::mem::take(&mut self.dirty) {
             self.flush_topic(topic);
         }
@@ -60,7 +63,7 @@ impl<V: Service> Worker<V> {
         }
     }
 
-    /// Gives a stream a turn in the next flush.
+    /// Gives a stream a turn in the next flush of the backlog.
     fn queue(&mut self, token: u32) {
         let flags = &mut self.connections[token as usize].flags;
         if !flags.contains(Flags::QUEUED) {
@@ -80,6 +83,9 @@ impl<V: Service> Worker<V> {
 
     /// Reads past what a client says on a stream, to notice its end.
     pub(super) fn listen(&mut self, token: u32) {
+        if self.is_attentive(token) {
+            return;
+        }
         let Some(connection) = self.connections.get_mut(token as usize) else { return };
         match connection.discard_input(&mut self.scratch) {
             Flush::More => self.call_attention(token),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::support::{STREAM_HEAD, Server, wait_for};
 use ::http::Response;
 use bytes::Bytes;
+use socket2::SockRef;
 use sse_net::{Config, Reply};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -162,7 +163,7 @@ fn an_answer_too_late_finds_nobody() {
     let mut gone = server.connect();
     gone.send(&post("/hold", ""));
     wait_for("the request is held", || server.desk.held.lock().unwrap().len() == 1);
-    // Noticed only after the answer: until then the connection is not read.
+    // Noticed only after the answer: until then it may be one that is only done with sending.
     drop(gone);
     let mut here = server.connect();
     here.send(&post("/hold", ""));
@@ -172,6 +173,27 @@ fn an_answer_too_late_finds_nobody() {
     }
     assert_eq!(here.read_answer().1, "1");
     wait_for("the connection is freed", || server.handle.connections() == 1);
+}
+
+/// A client that is gone for good, and not only done with sending, needs no answer.
+#[test]
+fn a_reset_ends_the_wait_for_an_answer() {
+    let server = Server::start(Config::default());
+    let mut gone = server.connect();
+    gone.send(&post("/hold", ""));
+    wait_for("the request is held", || server.desk.held.lock().unwrap().len() == 1);
+    // Closing it now resets the connection.
+    SockRef::from(&gone.socket).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(gone);
+    wait_for("the connection is freed", || server.handle.connections() == 0);
+    // Its slot is used anew, by someone who isn't given its answer.
+    let mut here = server.connect();
+    here.send(&post("/hold", ""));
+    wait_for("the request is held", || server.desk.held.lock().unwrap().len() == 2);
+    for (number, responder) in std::mem::take(&mut *server.desk.held.lock().unwrap()).into_iter().enumerate() {
+        responder.send(Reply::Response(Response::new(Bytes::from(number.to_string()))));
+    }
+    assert_eq!(here.read_answer().1, "1");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The event loops with real sockets, and a small service on top.
 
+#[cfg(unix)]
+mod descriptors;
 mod http;
 mod lifecycle;
 mod streams;

@@ -92,10 +92,7 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> Client {
-        let socket = TcpStream::connect(self.addr).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_nodelay(true).unwrap();
-        Client { socket, buffer: Vec::new() }
+        Client::new(TcpStream::connect(self.addr).unwrap())
     }
 
     /// Opens a stream and reads its head.
@@ -141,6 +138,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn new(socket: TcpStream) -> Client {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        Client { socket, buffer: Vec::new() }
+    }
+
     pub(crate) fn send(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).unwrap();
     }
