@@ -1,7 +1,7 @@
 //! `sse-server bench`: drives an event stream, ours or another's, and says what came.
 
-use std::error::Error;
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use sse_server::load::{Client, Counts, Observer, Reading, Target};
 /// Connections under way at once: fewer than most servers' listening queues hold.
 const IN_FLIGHT: usize = 64;
 
-/// Time given to connections to be opened, each of which must not take longer.
+/// Time given to a connection to be opened.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time between two looks at the clock while there is nothing to read.
@@ -55,7 +55,7 @@ impl LoadCommand {
         }
     }
 
-    fn measure(&self) -> Result<Report, Box<dyn Error>> {
+    fn measure(&self) -> io::Result<Report> {
         let mut client = Client::new()?;
         let opening = self.open(&mut client)?;
         client.observe(Observer::default());
@@ -76,20 +76,14 @@ impl LoadCommand {
     }
 
     /// Opens the connections; gives the time it took.
-    fn open(&self, client: &mut Client) -> Result<Duration, Box<dyn Error>> {
+    fn open(&self, client: &mut Client) -> io::Result<Duration> {
         let start = Instant::now();
-        let mut progress = (Instant::now(), client.counts());
         for index in 0..self.connections {
             let reading = if index < self.sampled() { Reading::Events } else { Reading::Bytes };
             client.connect(&self.url, reading);
-            let most = if index + 1 < self.connections { IN_FLIGHT } else { 0 };
-            while client.counts().connecting > most && progress.0.elapsed() < PATIENCE {
-                client.turn(LOOK)?;
-                if client.counts().connecting != progress.1.connecting {
-                    progress = (Instant::now(), client.counts());
-                }
-            }
+            client.await_opening(IN_FLIGHT, PATIENCE)?;
         }
+        client.await_opening(0, PATIENCE)?;
         Ok(start.elapsed())
     }
 

@@ -1,7 +1,7 @@
 //! The loop that drives all connections.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
@@ -114,6 +114,27 @@ impl Client {
         Ok(())
     }
 
+    /// Takes turns until at most `most` connections are being opened, or until none was for so long. Whether it is so.
+    ///
+    /// # Errors
+    ///
+    /// As [`turn`](Self::turn).
+    pub fn await_opening(&mut self, most: usize, patience: Duration) -> io::Result<bool> {
+        let mut connecting = self.counts.connecting;
+        let mut since = Instant::now();
+        while self.counts.connecting > most {
+            let left = patience.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            self.turn(left)?;
+            if self.counts.connecting < connecting {
+                (connecting, since) = (self.counts.connecting, Instant::now());
+            }
+        }
+        Ok(true)
+    }
+
     /// Changes how a stream is read from now on. One that has been read by [`Reading::Events`] stays so.
     pub fn set_reading(&mut self, index: usize, reading: Reading) {
         if let Some(connection) = &mut self.connections[index] {
@@ -222,5 +243,100 @@ impl Drop for Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// A server that gives each of the answers to one connection, in pieces, and then closes it.
+    fn serve(answers: &'static [&'static [&'static str]]) -> Target {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for answer in answers {
+                let (mut socket, _) = listener.accept().unwrap();
+                let mut request = [0; 1024];
+                let length = socket.read(&mut request).unwrap();
+                assert!(request[..length].starts_with(b"GET /a HTTP/1.1\r\n"));
+                for piece in *answer {
+                    socket.write_all(piece.as_bytes()).unwrap();
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        Target::new(address, "localhost", "/a")
+    }
+
+    /// Reads each answer in its own way until all connections are closed or failed.
+    fn read(target: &Target, readings: &[Reading]) -> Client {
+        let mut client = Client::new().unwrap();
+        for &reading in readings {
+            client.connect(target, reading);
+            // One after the other, so that it is known who gets which answer.
+            client.await_opening(0, PATIENCE).unwrap();
+        }
+        let start = Instant::now();
+        while client.counts().closed + client.counts().failed < readings.len() && start.elapsed() < PATIENCE {
+            client.turn(Duration::from_millis(1)).unwrap();
+        }
+        client
+    }
+
+    #[test]
+    fn streams_are_counted_and_parsed() {
+        let target = serve(&[
+            &["HTTP/1.1 200 OK\r\n", "\r\ndata:n=1\n\nda", "ta:n=3\n\n", ":x\n\n"],
+            &[
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "a\r\ndata:n=1\n\n\r",
+                "\n3\r\n:x\n\r\n0\r\n\r\n",
+            ],
+            &["HTTP/1.1 200 OK\r\n\r\ndata:n", "=1\n\n"],
+        ]);
+        let client = read(&target, &[Reading::Events, Reading::Events, Reading::Bytes]);
+        let Counts { connecting, opened, failed, closed, events, bytes } = client.counts();
+        assert_eq!((connecting, opened, failed, closed, events), (0, 3, 0, 3, 3));
+        assert_eq!(client.received(), [24, 28, 10]);
+        assert_eq!(bytes, 62);
+        assert_eq!((client.observer().missed(), client.observer().disordered()), (1, 0));
+    }
+
+    #[test]
+    fn what_is_no_stream_fails() {
+        let target = serve(&[&["HTTP/1.1 503 Busy\r\n\r\n"], &["SMTP\r\n"], &[]]);
+        let client = read(&target, &[Reading::Events, Reading::Bytes, Reading::Nothing]);
+        assert_eq!(client.counts(), Counts { failed: 3, ..Counts::default() });
+        assert_eq!(client.first_failure(), Some("answered with status 503"));
+
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let client = read(&Target::new(nobody, "localhost", "/a"), &[Reading::Bytes]);
+        assert_eq!(client.counts().failed, 1);
+        assert_eq!(client.first_failure(), Some("connection refused"));
+    }
+
+    #[test]
+    fn a_stopped_reader_reads_when_told_to() {
+        let target = serve(&[&["HTTP/1.1 200 OK\r\n\r\n", "data:0123456789\n\n", "data:more\n\n"]]);
+        let mut client = Client::new().unwrap();
+        let index = client.connect(&target, Reading::Nothing);
+        assert!(client.await_opening(0, PATIENCE).unwrap());
+        let before = client.received()[index];
+        while client.received()[index] == before {
+            client.sip(index, 5);
+        }
+        assert_eq!(client.received()[index], before + 5);
+        client.set_reading(index, Reading::Bytes);
+        while client.counts().closed == 0 {
+            client.turn(Duration::from_millis(1)).unwrap();
+        }
+        assert_eq!(client.received()[index], 28);
     }
 }

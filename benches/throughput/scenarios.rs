@@ -1,0 +1,68 @@
+//! What is measured: one scenario a file.
+
+mod accept;
+mod baselines;
+mod calls;
+mod connections;
+mod engine;
+mod flush;
+mod hierarchy;
+mod http;
+mod memory;
+mod namespaces;
+mod publishers;
+mod rates;
+mod sizes;
+mod slow;
+
+use std::fmt::Write as _;
+
+use crate::Result;
+use crate::lab::Lab;
+use crate::report::Section;
+
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&mut Lab) -> Result<Section>,
+}
+
+pub(crate) const ALL: &[Scenario] = &[
+    scenario("baselines", "the server beside bare loops, at 100 msg/s and saturated", baselines::run),
+    scenario("rates", "1,000 connections, from 100 msg/s to saturation", rates::run),
+    scenario("connections", "1 to 15,000 connections at 100 msg/s", connections::run),
+    scenario("sizes", "messages of 16 B to 64 KiB, saturated", sizes::run),
+    scenario("namespaces", "1,000 namespaces with one reader each", namespaces::run),
+    scenario("hierarchy", "readers on each of 5 levels", hierarchy::run),
+    scenario("slow", "one reader in ten slow or stopped", slow::run),
+    scenario("publishers", "1 and 4 publisher threads", publishers::run),
+    scenario("http", "publishing over HTTP, singly and in batches", http::run),
+    scenario("accept", "streams opened as fast as can be", accept::run),
+    scenario("memory", "idle connections", memory::run),
+    scenario("flush", "latency against processor time by --flush-interval", flush::run),
+    scenario("engine", "the engine alone: publish, match, subscribe", engine::run),
+    scenario("calls", "system calls per delivery, counted by strace", calls::run),
+];
+
+/// Named, not faked: they need ids and a journal.
+const NEED_HISTORY: &[(&str, &str)] = &[
+    ("replay", "10,000 clients returning at once, each owed 1,000 events"),
+    ("mixed", "10,000 connections, each on its own namespace and on one shared by all"),
+    ("history", "the same run with ids and journal, and without"),
+];
+
+const fn scenario(name: &'static str, about: &'static str, run: fn(&mut Lab) -> Result<Section>) -> Scenario {
+    Scenario { name, about, run }
+}
+
+/// The scenarios' names and what they are about.
+pub(crate) fn list() -> String {
+    let mut list = String::new();
+    for Scenario { name, about, .. } in ALL {
+        let _ = writeln!(list, "  {name:<12} {about}");
+    }
+    for (name, about) in NEED_HISTORY {
+        let _ = writeln!(list, "  {name:<12} {about} (needs history: not yet)");
+    }
+    list
+}
