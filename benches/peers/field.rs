@@ -57,7 +57,7 @@ fn measure(program: &Program, cores: Cores, effort: &Effort, deadline: Deadline)
     // Memory first: it takes a time that is known, and the search what is left.
     let idle_bytes = idle::bytes_each(program, cores, effort.idle)?;
     eprintln!("  {idle_bytes:.0} bytes for an idle connection");
-    // A step of the search, begun at the last moment, takes a few times as long as it publishes.
-    let found = search::run(program, cores, effort, deadline.less(effort.step * 4))?;
+    // A step of the search, begun at the last moment, takes up to six times as long as it publishes.
+    let found = search::run(program, cores, effort, deadline.less(effort.step * 6))?;
     Ok(Figures { found, idle_bytes })
 }

@@ -9,13 +9,15 @@ const MAIN: &str = include_str!("../foreign/sseserver.go");
 /// What the main calls the module, of which it doesn't know which it is.
 const PLACEHOLDER: &str = "example.org/peer";
 
-/// Its last release has no `go.mod`: what it needs is named here, with the versions it says later.
+/// Its last release has no `go.mod`: what it needs is named here, with the versions it says later. Of `go.zipexe` it
+/// takes a newer one, since the older crashes on what today's linker makes.
 pub(super) fn mroth(workshop: &Workshop) -> Result<Program> {
     let needs = [
         "github.com/mroth/sseserver v1.1.0",
         "github.com/GeertJohan/go.rice v1.0.0",
         "github.com/azer/debug v0.0.0-20141116004914-4769e572857f",
         "github.com/azer/go-style v0.0.0-20130627093536-14e31c5abbe5",
+        "github.com/daaku/go.zipexe v1.0.2",
     ];
     make(workshop, "github.com/mroth/sseserver", &needs)
 }
