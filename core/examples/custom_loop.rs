@@ -19,6 +19,9 @@ use sse_core::{Event, Filter, Hub, HubConfig, Subscription};
 /// How long a socket that isn't ready, or a new client, may have to wait for the next try.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// A reader this many bytes behind is not worth waiting for.
+const MAX_LAG: u64 = 1024 * 1024;
+
 /// A request head longer than this is none of ours.
 const MAX_HEAD: usize = 8 * 1024;
 
@@ -131,6 +134,9 @@ impl Connection {
             self.head = &self.head[n..];
         }
         let Some(subscription) = &mut self.subscription else { return Ok(()) };
+        if subscription.lag() > MAX_LAG {
+            return Err(ErrorKind::TimedOut.into());
+        }
         loop {
             let chunk = subscription.chunk();
             if chunk.is_empty() {

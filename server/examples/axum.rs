@@ -11,7 +11,9 @@ use std::convert::Infallible;
 use std::env;
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -21,7 +23,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::{Stream, stream};
-use sse_core::{Event, Filter, Hub, HubConfig, SubscribeError};
+use sse_core::{Event, Filter, Hub, HubConfig, SubscribeError, Subscription};
 use tokio::net::TcpListener;
 
 /// A reader this many bytes behind is not worth waiting for.
@@ -74,11 +76,25 @@ async fn subscribe(State(hub): State<Hub>, Path(namespace): Path<String>) -> Res
 
 /// The subscription's bytes, as they come; ends when the reader is hopelessly behind.
 fn frames(hub: &Hub, filter: Filter) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, SubscribeError> {
-    let mut subscription = hub.subscribe(filter, Waker::noop().clone())?;
-    Ok(stream::poll_fn(move |cx| {
-        if subscription.lag() > MAX_LAG {
-            return Poll::Ready(None);
-        }
-        Pin::new(&mut subscription).poll_next(cx).map(|bytes| bytes.map(Ok))
+    let subscription = hub.subscribe(filter, Waker::noop().clone())?;
+    let subscription = Arc::new(Mutex::new(Some(subscription)));
+    tokio::spawn(give_up_on_lag(Arc::downgrade(&subscription)));
+    Ok(stream::poll_fn(move |cx| match &mut *subscription.lock().expect("no one panics with it") {
+        Some(subscription) => Pin::new(subscription).poll_next(cx).map(|bytes| bytes.map(Ok)),
+        None => Poll::Ready(None),
     }))
+}
+
+/// Unsubscribes a reader who is too far behind. The stream can't do so itself: nobody polls it while its socket is full.
+async fn give_up_on_lag(subscription: Weak<Mutex<Option<Subscription>>>) {
+    let mut timer = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        timer.tick().await;
+        let Some(subscription) = subscription.upgrade() else { return };
+        let mut subscription = subscription.lock().expect("no one panics with it");
+        if subscription.as_ref().is_some_and(|subscription| subscription.lag() > MAX_LAG) {
+            *subscription = None;
+            return;
+        }
+    }
 }

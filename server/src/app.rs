@@ -20,7 +20,6 @@ use crate::agents::Agents;
 use crate::cors::Cors;
 use crate::limits::Addresses;
 use crate::middleware::{self, Middleware};
-use crate::path::Path;
 use crate::problem::Problem;
 use crate::proxy::TrustedProxies;
 use crate::reply::{Answer, Reply};
@@ -74,6 +73,9 @@ impl Exchange {
 impl App {
     /// What is to be answered. `exchange` collects what middleware adds to it.
     pub(crate) fn answer(&self, exchange: &mut Exchange, handle: &Handle<Session>) -> Reply {
+        if let Err(error) = exchange.request.decoded_path() {
+            return Problem::from_error(StatusCode::BAD_REQUEST, &error).into();
+        }
         for middleware in &self.middleware {
             let verdict = middleware(&exchange.request);
             middleware::overlay(verdict.headers, &mut exchange.added);
@@ -101,7 +103,9 @@ impl App {
 
     fn settle_response(&self, exchange: Exchange, mut response: Response<Bytes>) -> sse_net::Reply<Session> {
         let Exchange { request, added, .. } = exchange;
-        self.cors.apply(request.headers(), response.headers_mut());
+        if !self.is_private(&request) {
+            self.cors.apply(request.headers(), response.headers_mut());
+        }
         middleware::overlay(added, response.headers_mut());
         let (client, method, path) = (request.client(), request.method(), request.path());
         tracing::debug!(%client, %method, path, status = response.status().as_u16(), "answered");
@@ -123,8 +127,16 @@ impl App {
 
         let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
         let agent = self.agents.intern(agent);
-        let session = Session::new(request.path(), filter.pattern().as_str(), agent, slot);
+        let session = Session::new(request.uri().path(), filter.pattern().as_str(), agent, slot);
         sse_net::Reply::Stream(StreamReply { head, filter, session })
+    }
+
+    /// Whether the answer is for our own pages only: the admin page's JSON names clients, which is no other site's
+    /// business.
+    fn is_private(&self, request: &Request) -> bool {
+        let route = request.decoded_path().ok().and_then(|path| self.router.route(path));
+        matches!(route, Some(Route::AdminPage | Route::AdminWithoutSlash | Route::Status))
+            && self.routes.find(request.path()).is_none()
     }
 
     fn embedders(&self, request: &Request, methods: &Methods) -> Reply {
@@ -136,9 +148,8 @@ impl App {
     }
 
     fn ours(&self, request: &Request, handle: &Handle<Session>) -> Result<Reply, Problem> {
-        let path =
-            Path::decode(request.path()).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))?;
-        let route = self.router.route(&path).ok_or_else(|| Problem::not_found(request.path()))?;
+        let path = request.decoded_path().map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))?;
+        let route = self.router.route(path).ok_or_else(|| Problem::not_found(request.path()))?;
         if request.method() == Method::OPTIONS {
             return Ok(self.preflight(route.allow()).into());
         }
@@ -187,8 +198,9 @@ impl App {
         let wants_stream = || {
             let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
             accept.contains("text/event-stream")
-                || Path::decode(request.path())
-                    .is_ok_and(|path| matches!(self.router.route(&path), Some(Route::Subscribe { .. })))
+                || request
+                    .decoded_path()
+                    .is_ok_and(|path| matches!(self.router.route(path), Some(Route::Subscribe { .. })))
         };
         if request.method() == Method::GET && wants_stream() { self.shedder.stream() } else { self.shedder.response() }
     }

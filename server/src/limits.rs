@@ -118,9 +118,4 @@ mod tests {
         let slots: Vec<_> = (0..1000).filter_map(|_| addresses.enter([192, 0, 2, 1].into())).collect();
         assert_eq!(slots.len(), 1000);
     }
-
-    #[test]
-    fn some_connections_are_always_allowed() {
-        assert!(connections_allowed() >= 1);
-    }
 }

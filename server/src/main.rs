@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     if let Some(Command::Bench(load)) = args.command {
         return load.run();
     }
-    logging::start(args.log_format, args.debug);
+    let _log = logging::start(args.log_format, args.debug);
     let drain = args.drain;
     let server = match Server::bind(args.into()) {
         Ok(server) => server,

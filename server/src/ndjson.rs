@@ -40,6 +40,10 @@ struct Fields<'a> {
 
 impl Line<'_> {
     fn parse(line: &[u8]) -> Result<Line<'_>, LineError> {
+        // serde takes an array for a struct, field by field.
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return Err(LineError(serde::de::Error::custom("a line is a JSON object")));
+        }
         let fields: Fields<'_> = serde_json::from_slice(line).map_err(LineError)?;
         Ok(Line { namespace: fields.namespace, event: fields.event, data: text(fields.data.get())? })
     }
@@ -136,6 +140,7 @@ mod tests {
             (r#"{"namespace":"/","data":1,"id":2}"#, "unknown field `id`"),
             (r#"{"namespace":1,"data":1}"#, "invalid type"),
             (r#"{"namespace":"/","data":1} x"#, "trailing characters"),
+            (r#"["/",null,1]"#, "a line is a JSON object"),
         ] {
             let error = Line::parse(line.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with(why), "{line}: {error}");

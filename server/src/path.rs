@@ -8,18 +8,20 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-/// A decoded path: `/`, or `/a/b` without a slash at its end.
+/// A decoded path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Path {
+    /// With the slash at the end, if the request wrote one.
     text: String,
-    trailing_slash: bool,
+    /// Where the path ends without that slash; the root's is its own.
+    end: usize,
 }
 
 impl Path {
     pub(crate) fn decode(raw: &str) -> Result<Path, PathError> {
         let segments = raw.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
         if segments.is_empty() {
-            return Ok(Path { text: "/".to_owned(), trailing_slash: true });
+            return Ok(Path { text: "/".to_owned(), end: 1 });
         }
         let (segments, trailing_slash) = match segments.strip_suffix('/') {
             Some(segments) => (segments, true),
@@ -30,24 +32,34 @@ impl Path {
             text.push('/');
             push_segment(&mut text, segment)?;
         }
-        Ok(Path { text, trailing_slash })
+        let end = text.len();
+        if trailing_slash {
+            text.push('/');
+        }
+        Ok(Path { text, end })
     }
 
+    /// `/`, or `/a/b` without a slash at its end.
     pub(crate) fn as_str(&self) -> &str {
+        &self.text[..self.end]
+    }
+
+    /// The same with the slash at its end, if the request wrote one.
+    pub(crate) fn whole(&self) -> &str {
         &self.text
     }
 
     /// Whether the request wrote a slash at the end.
     pub(crate) fn trailing_slash(&self) -> bool {
-        self.trailing_slash
+        self.text.ends_with('/')
     }
 
     /// What comes after `prefix` (itself a decoded path): `/` for the prefix alone, nothing if the path lies elsewhere.
     pub(crate) fn below(&self, prefix: &str) -> Option<&str> {
         if prefix == "/" {
-            return Some(&self.text);
+            return Some(self.as_str());
         }
-        match self.text.strip_prefix(prefix)? {
+        match self.as_str().strip_prefix(prefix)? {
             "" => Some("/"),
             rest if rest.starts_with('/') => Some(rest),
             _ => None,

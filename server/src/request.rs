@@ -7,17 +7,21 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 
+use crate::path::{Path, PathError};
+
 /// A request, read in full, and who sent it.
 #[derive(Debug)]
 pub struct Request {
     inner: http::Request<Bytes>,
+    path: Result<Path, PathError>,
     client: IpAddr,
     peer: SocketAddr,
 }
 
 impl Request {
     pub(crate) fn new(inner: http::Request<Bytes>, client: IpAddr, peer: SocketAddr) -> Request {
-        Request { inner, client, peer }
+        let path = Path::decode(inner.uri().path());
+        Request { inner, path, client, peer }
     }
 
     /// The method. A handler of `GET` also gets `HEAD`; its answer's body is then left out.
@@ -30,9 +34,18 @@ impl Request {
         self.inner.uri()
     }
 
-    /// The path as it was sent, percent escapes and all.
+    /// The path, its percent escapes decoded: `/%61dmin/` is `/admin/`. What looks at paths sees them as routing does,
+    /// and one that can't be decoded is refused before anyone sees it. [`uri`](Self::uri) has it as it was sent.
     pub fn path(&self) -> &str {
-        self.inner.uri().path()
+        match &self.path {
+            Ok(path) => path.whole(),
+            Err(_) => self.inner.uri().path(),
+        }
+    }
+
+    /// The path for routing, or why there is none.
+    pub(crate) fn decoded_path(&self) -> Result<&Path, PathError> {
+        self.path.as_ref().map_err(|&error| error)
     }
 
     /// The first value of this name in the query, decoded; what is no UTF-8 in it becomes `U+FFFD`.

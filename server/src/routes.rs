@@ -10,7 +10,7 @@ use crate::request::Request;
 
 pub(crate) type Handler = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
 
-/// Paths to what answers on them. Paths are compared as sent, before percent escapes are decoded.
+/// Paths to what answers on them. Paths are compared as requests have them: decoded, with a slash at the end or without.
 #[derive(Default)]
 pub(crate) struct Routes {
     exact: HashMap<String, Methods>,

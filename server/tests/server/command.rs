@@ -1,7 +1,8 @@
 //! The `sse-server` command.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use rustix::process::Signal;
 
@@ -155,4 +156,25 @@ fn a_second_signal_ends_at_once() {
     server.signal(Signal::INT);
     assert_eq!(stream.rest(), "");
     assert!(server.wait().success());
+}
+
+/// A collector of logs that pauses, or dies, is not the streams' concern.
+#[test]
+fn a_log_that_nobody_reads_stops_no_one() {
+    let mut command = Command::new(PROGRAM);
+    let mut child = command.args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let address = line.trim_end().split_once("http://").unwrap().1.parse().unwrap();
+    let agent = format!("User-Agent: {}", "x".repeat(200));
+    // More lines than a pipe holds.
+    let come_and_go = || (0..400).for_each(|_| drop(Stream::open(address, "/subscribe/a", &[&agent])));
+    come_and_go();
+    assert_eq!(get(address, "/healthz").status, 200);
+    drop(log);
+    come_and_go();
+    assert_eq!(get(address, "/healthz").status, 200);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -19,6 +19,16 @@ fn everyone_may_read_by_default_even_refusals() {
     assert_eq!(server.get("/health").header("vary"), None);
 }
 
+/// Which clients are connected is no other site's business.
+#[test]
+fn the_admin_page_is_for_its_own_origin() {
+    let server = Running::new(config());
+    for path in ["/admin/", "/admin/status.json", "/admin"] {
+        let answer = server.request("GET", path, &["Origin: https://anyone.example"], "");
+        assert_eq!(answer.header(ALLOW_ORIGIN), None, "{path}");
+    }
+}
+
 #[test]
 fn listed_origins_are_named_and_others_are_not() {
     let cors_origins = vec!["https://example.com".to_owned(), "https://*.example.org".to_owned()];

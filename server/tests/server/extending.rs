@@ -97,6 +97,22 @@ fn middleware_goes_in_order_until_one_answers() {
     assert_eq!(server.get("/health").header("x-seen-by"), Some("third"));
 }
 
+/// What guards a path guards all its spellings.
+#[test]
+fn middleware_sees_paths_as_routing_does() {
+    let server = Running::build(builder().middleware(|request| match request.path() {
+        path if path.starts_with("/admin") || path.starts_with("/publish") => {
+            Verdict::refuse(StatusCode::UNAUTHORIZED, "Who are you?")
+        }
+        _ => Verdict::pass(),
+    }));
+    for path in ["/admin/", "/%61dmin/", "/admin/status.json", "/admin/%73tatus.json", "/%61%64min"] {
+        assert_eq!(server.get(path).status, 401, "{path}");
+    }
+    assert_eq!(server.post("/%70ublish/a", "x").status, 401);
+    assert_eq!(server.get("/admin%2F").status, 400);
+}
+
 #[test]
 fn routes_stand_beside_ours_and_before_them() {
     let server = Running::build(
@@ -111,7 +127,8 @@ fn routes_stand_beside_ours_and_before_them() {
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("access-control-allow-origin"), Some("*"));
     assert_eq!(server.post("/echo", "ping").body, "ping");
-    assert_eq!(server.get("/assets/a//b.css").body, "/assets/a//b.css");
+    assert_eq!(server.get("/assets/a/%62.css").body, "/assets/a/b.css");
+    assert_eq!(server.get("/assets/a//b.css").status, 400);
     assert_eq!(server.get("/healthz").body, "mine");
     assert_eq!(server.get("/health").body, "Active connections: 0");
 
