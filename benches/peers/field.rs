@@ -37,16 +37,17 @@ pub(crate) fn compare(recipes: &[&Recipe], effort: Effort) -> Result<Vec<Entry>>
         programs.push(Workshop::open(recipe.word, built_by).and_then(|workshop| (recipe.make)(&workshop)));
     }
     cores::pin(cores.1)?;
-    let mut left = programs.iter().filter(|program| program.is_ok()).count();
+    let mut left = u32::try_from(programs.iter().filter(|program| program.is_ok()).count())?;
     let entries = recipes.iter().zip(programs).map(|(recipe, program)| {
-        let figures = program.and_then(|program| {
+        let figures = program.map_err(|error| format!("missing: {error}").into()).and_then(|program| {
             eprintln!("{}:", recipe.name);
-            let share = deadline.left() / u32::try_from(left)?;
+            let share = deadline.left() / left;
             left -= 1;
-            measure(&program, cores, &effort, Deadline::after(share))
+            let figures = measure(&program, cores, &effort, Deadline::after(share));
+            figures.map_err(|error| format!("not measured: {error}").into())
         });
         if let Err(error) = &figures {
-            eprintln!("{} is missing: {error}", recipe.name);
+            eprintln!("{}: {error}", recipe.name);
         }
         Entry { name: recipe.name, figures }
     });

@@ -62,7 +62,7 @@ impl fmt::Display for Report {
         for Entry { name, figures } in &self.entries {
             match figures {
                 Ok(figures) => writeln!(f, "| {name} |{}", row(figures))?,
-                Err(error) => writeln!(f, "| {name} | missing: {} | | | | | |", cell(&error.to_string()))?,
+                Err(error) => writeln!(f, "| {name} | {} | | | | | |", cell(&error.to_string()))?,
             }
         }
         f.write_str(FOOT)

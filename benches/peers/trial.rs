@@ -18,7 +18,7 @@ const LEAD: Duration = Duration::from_millis(30);
 const WARM_UP: f64 = 0.1;
 
 /// How long streams may go without a byte, once everything is published, before what is missing is lost.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How much longer than planned a run may take altogether.
 const OVERTIME: u32 = 6;
