@@ -211,7 +211,7 @@ impl<V: Service> Worker<V> {
             // The turn has rung bells: flush for them in this pass.
             self.read_inbox();
         }
-        // Every pass, whatever the interval: that is to gather events, not to hold back who has more than a turn's worth.
+        // Every pass, whatever the interval: that gathers events, and doesn't hold back who has more than one turn's.
         self.flush_backlog();
         if self.now >= self.flush_at && !self.dirty.is_empty() {
             self.flush_topics();

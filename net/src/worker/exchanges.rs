@@ -16,8 +16,8 @@ use crate::service::{Context, Service};
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
 
-/// Actions of one connection per pass. A pipelined request takes three, so a peer that pipelines without end gets
-/// about twenty answers before others have their turn.
+/// Actions of one connection per pass. A pipelined request takes two, so a peer that pipelines without end gets
+/// about thirty answers before others have their turn.
 const ACTIONS_PER_TURN: usize = 64;
 
 /// What an action came to.
