@@ -40,14 +40,14 @@ fn a_namespace_covers_what_is_beneath_it() {
     let mut root = server.subscribe("/subscribe/");
     let mut pets = server.subscribe("/subscribe/pets/");
     let mut young = server.subscribe("/subscribe/*/dogs");
-    for namespace in ["/pets", "/petshop", "/pets/dogs/corgi", "/farm/dogs", "/", "/end/dogs", "/pets/end"] {
+    for namespace in ["/pets", "/petshop", "/pets/dogs/corgi", "/ranch/dogs", "/", "/end/dogs", "/pets/end"] {
         server.publish(namespace, "", namespace);
     }
-    let all = "data:/pets\n\ndata:/petshop\n\ndata:/pets/dogs/corgi\n\ndata:/farm/dogs\n\ndata:/\n\ndata:/end/dogs\n\ndata:/pets/end\n\n";
+    let all = "data:/pets\n\ndata:/petshop\n\ndata:/pets/dogs/corgi\n\ndata:/ranch/dogs\n\ndata:/\n\ndata:/end/dogs\n\ndata:/pets/end\n\n";
     everything.expect(all);
     root.expect(all);
     pets.expect("data:/pets\n\ndata:/pets/dogs/corgi\n\ndata:/pets/end\n\n");
-    young.expect("data:/pets/dogs/corgi\n\ndata:/farm/dogs\n\ndata:/end/dogs\n\n");
+    young.expect("data:/pets/dogs/corgi\n\ndata:/ranch/dogs\n\ndata:/end/dogs\n\n");
 }
 
 #[test]
