@@ -3,8 +3,11 @@
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
+
+/// Lines that may wait to be written: some tenths of a second of new streams. Their places are resident from the start.
+const QUEUED_LINES: usize = 8192;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,7 +24,7 @@ pub(crate) enum LogFormat {
 /// lines that find its queue full are dropped, and errors of writing are nobody's.
 pub(crate) fn start(format: LogFormat, debug: bool) -> WorkerGuard {
     let level = if debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    let (writer, guard) = tracing_appender::non_blocking(io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).finish(io::stderr());
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(debug)
