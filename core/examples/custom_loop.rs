@@ -51,7 +51,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let _driver = hub.drive(waker.clone());
     let mut connections: Vec<Connection> = Vec::new();
-    let mut trimmed = Instant::now();
+    let started = Instant::now();
+    let mut trimmed = started;
     loop {
         let more = hub.drain();
         while let Some(socket) = would_block_is_none(listener.accept())? {
@@ -59,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         connections.retain_mut(|connection| connection.turn(&hub, &waker).is_ok());
         if trimmed.elapsed() > Duration::from_secs(1) {
-            hub.trim();
+            hub.trim(started.elapsed());
             trimmed = Instant::now();
         }
         if !more {

@@ -7,20 +7,25 @@
 //!     prepare     namespace parsed, frame encoded              publisher's thread, before any ordering
 //!     put         ticket = sequence                            sequencer
 //!     ring        no one drains? then it is our turn           sequencer
-//!     turn        take a batch ─▶ match each event ─▶ append   trie, logs
+//!     turn        take a batch ─▶ journal ─▶ match ─▶ append   journal, trie, logs
+//!     complete    all through this sequence is delivered
 //!     wake        each touched channel's watchers, once        watchers
 //! ```
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam::queue::SegQueue;
 use crossbeam::utils::Backoff;
 use smallvec::SmallVec;
 
 use crate::channel::Channel;
-use crate::event::Prepared;
+use crate::config::HubConfig;
+use crate::event::{EventId, IdLine, Prepared};
+use crate::journal::Journal;
+use crate::resumes::ResumeCounters;
+use crate::retention::Retention;
 use crate::sequencer::{Finish, Ring, Sequencer};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, pause};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, pause};
 use crate::trie::Trie;
 use crate::watchers::Watchers;
 
@@ -31,40 +36,58 @@ const TURN_EVENTS: usize = if cfg!(loom) { 2 } else { 1024 };
 /// Events between two looks at the trie: they share one fence and one snapshot.
 const BATCH_EVENTS: usize = 64;
 
-/// Channels that one turn looks at to free their blocks; it leaves the others to the next turn. A look is some 100 ns,
-/// as an event is.
-const TURN_LOOKS: usize = if cfg!(loom) { 1 } else { 512 };
-
 /// What all handles of a hub share.
 pub(crate) struct Engine {
     pub(crate) sequencer: Sequencer<Prepared>,
     pub(crate) trie: Trie,
     /// Event loops that take over what a turn leaves.
     pub(crate) drivers: Watchers,
+    /// None: nobody can resume, and frames have no ids.
+    pub(crate) journal: Option<Journal>,
+    pub(crate) resumes: ResumeCounters,
+    epoch: u64,
+    /// As it is before any event, if frames have ids.
+    id_line: Option<IdLine>,
+    retention: Retention,
+    /// Every event through this sequence is in every log it belongs to, and in the journal. Stored by the drainer.
+    completed: AtomicU64,
     /// Turns so far. The drainer's own.
     turns: AtomicU64,
-    /// The next turn begins a round of looking for blocks to free.
+    /// The next turn begins a round of looking for what has been kept for long enough.
     trim_due: AtomicBool,
-    /// Channels that this round has still to look at. The drainer's own.
-    looks_left: AtomicUsize,
-    /// Channels whose log may hold a block. The drainer's own.
-    holding: SegQueue<Weak<Channel>>,
+    /// What the last trim said of the time, in milliseconds.
+    trim_ms: AtomicU64,
 }
 
 /// Channels that a turn has something new for.
 type Touched = SmallVec<[Arc<Channel>; 16]>;
 
 impl Engine {
-    pub(crate) fn new(queue_events: usize) -> Self {
+    pub(crate) fn new(config: &HubConfig) -> Self {
+        let history = (config.history_bytes > 0).then_some(config.history_bytes);
         Self {
-            sequencer: Sequencer::new(queue_events),
+            sequencer: Sequencer::new(config.queue_events),
             trie: Trie::new(),
             drivers: Watchers::new(),
+            journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
+            resumes: ResumeCounters::new(),
+            epoch: config.epoch,
+            id_line: history.map(|_| IdLine::new(config.epoch)),
+            // What channels keep beside the journal is there to be faster, not to reach further back.
+            retention: Retention::new(history.map(|bytes| bytes / 2)),
+            completed: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             trim_due: AtomicBool::new(false),
-            looks_left: AtomicUsize::new(0),
-            holding: SegQueue::new(),
+            trim_ms: AtomicU64::new(0),
         }
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(crate) fn id(&self, sequence: u64) -> EventId {
+        EventId { epoch: self.epoch, sequence }
     }
 
     /// Queues an event and sees to its delivery; gives its sequence.
@@ -92,10 +115,25 @@ impl Engine {
         Some(sequence)
     }
 
-    /// Frees the blocks of channels that have been quiet since the last call.
-    pub(crate) fn trim(&self) {
+    /// Lets go of what has been kept for long enough.
+    pub(crate) fn trim(&self, now: Duration) {
+        let ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.trim_ms.store(ms, Ordering::Relaxed); // released by the ring
         self.trim_due.store(true, Ordering::Relaxed); // released by the ring
         self.drain_or_hand_on();
+    }
+
+    /// A member of the channel has left.
+    pub(crate) fn leave(&self, channel: &Arc<Channel>) {
+        if channel.leave() {
+            self.retention.leave(channel, &self.trie);
+        }
+    }
+
+    /// Every event through this sequence is in every log it belongs to, and in the journal.
+    pub(crate) fn completed(&self) -> u64 {
+        // Acquire: with the release in `deliver`; what was appended before is seen.
+        self.completed.load(Ordering::Acquire)
     }
 
     /// Rings, and takes a turn if no one else drains; `true` if it has left something.
@@ -125,7 +163,7 @@ impl Engine {
             self.sequencer.role().look();
             // A look counts too, so that rings alone can't keep us here.
             budget = budget.saturating_sub(1 + self.deliver(budget, turn, &mut touched));
-            let untrimmed = self.free_blocks(&mut touched);
+            let untrimmed = self.go_round(&mut touched);
             if budget == 0 || untrimmed {
                 self.sequencer.role().leave();
                 break true;
@@ -143,6 +181,8 @@ impl Engine {
     /// Moves up to `most` events from the queue to the logs; gives their number. Drainer only.
     fn deliver(&self, most: usize, turn: u64, touched: &mut Touched) -> usize {
         let mut batch: SmallVec<[Box<Prepared>; BATCH_EVENTS]> = SmallVec::new();
+        let mut id_line = self.id_line.clone();
+        let past = self.retention.past();
         let mut delivered = 0;
         while delivered < most {
             let first = self.sequencer.take(BATCH_EVENTS.min(most - delivered), &mut batch);
@@ -150,45 +190,40 @@ impl Engine {
                 break;
             }
             delivered += batch.len();
+            let last = first + batch.len() as u64 - 1;
             // Loaded after the batch is announced: see `Sequencer::take`.
             let trie = self.trie.snapshot();
             for (sequence, event) in (first..).zip(batch.drain(..)) {
+                let id = id_line.as_mut().map_or(&[][..], |line| line.of(sequence));
+                let frame = event.frame.as_bytes();
+                if let Some(journal) = &self.journal {
+                    journal.append(event.namespace.as_str(), id, frame, sequence);
+                }
                 trie.for_each_match(&event.namespace, |channel| {
-                    if channel.log.append(event.frame.as_bytes(), sequence) {
-                        self.holding.push(Arc::downgrade(channel));
+                    if let Some(growth) = channel.log.append(&[id, frame], sequence, past) {
+                        self.retention.keep(channel, growth, |channel| touched.push(channel));
                     }
                     if channel.touch(turn) {
                         touched.push(channel.clone());
                     }
                 });
             }
+            // Release: all that was appended, with the acquire in `completed`.
+            self.completed.store(last, Ordering::Release);
         }
         delivered
     }
 
-    /// Ends the blocks of quiet channels, whose readers are to be woken so that they let go of them. Looks at some of
-    /// the channels that may hold one; `true` if this round is to go on. Drainer only.
-    fn free_blocks(&self, touched: &mut Touched) -> bool {
+    /// Looks for what has been kept for long enough, if it is time; `true` if the round is to go on. Drainer only.
+    fn go_round(&self, touched: &mut Touched) -> bool {
         // Relaxed, all: acquired by the look, and the drainer's own. The load spares every turn a locked instruction.
         if self.trim_due.load(Ordering::Relaxed) && self.trim_due.swap(false, Ordering::Relaxed) {
-            self.looks_left.store(self.holding.len(), Ordering::Relaxed); // as above
-        }
-        let left = self.looks_left.load(Ordering::Relaxed); // as above
-        if left == 0 {
-            return false;
-        }
-        let looks = left.min(TURN_LOOKS);
-        for _ in 0..looks {
-            let Some(channel) = self.holding.pop() else { break };
-            let Some(alive) = channel.upgrade() else { continue };
-            if alive.log.is_quiet() {
-                alive.log.seal();
-                touched.push(alive);
-            } else {
-                self.holding.push(channel);
+            self.retention.begin_round();
+            if let Some(journal) = &self.journal {
+                let now = Duration::from_millis(self.trim_ms.load(Ordering::Relaxed)); // as above
+                journal.expire(now, self.completed.load(Ordering::Relaxed)); // the drainer's own
             }
         }
-        self.looks_left.store(left - looks, Ordering::Relaxed); // as above
-        left > looks
+        self.retention.go_round(&self.trie, |channel| touched.push(channel))
     }
 }

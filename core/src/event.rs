@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use smallvec::SmallVec;
+
 use crate::frame::{Frame, FrameError};
 use crate::namespace::{Limits, Namespace, NamespaceError};
 
@@ -48,7 +50,8 @@ pub struct Prepared {
 
 /// An event's place in the server's one history.
 ///
-/// Written `epoch-sequence`: the epoch in hexadecimal, the sequence in decimal, as in `18f3c2a9-42`.
+/// Written `epoch-sequence`: the epoch in hexadecimal, the sequence in decimal, as in `18f3c2a9-42`: at most 37 bytes,
+/// all of which a CORS request may carry in `Last-Event-ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId {
     /// Names the history, so that an id from another life is recognised instead of trusted.
@@ -60,6 +63,29 @@ pub struct EventId {
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{}", self.epoch, self.sequence)
+    }
+}
+
+/// The `id:` line of one event after another.
+#[derive(Clone)]
+pub(crate) struct IdLine {
+    bytes: SmallVec<[u8; 64]>,
+    /// Bytes before the sequence.
+    prefix: usize,
+}
+
+impl IdLine {
+    pub(crate) fn new(epoch: u64) -> Self {
+        let bytes = SmallVec::from_slice(format!("id:{epoch:x}-").as_bytes());
+        Self { prefix: bytes.len(), bytes }
+    }
+
+    /// The line of the event with this sequence.
+    pub(crate) fn of(&mut self, sequence: u64) -> &[u8] {
+        self.bytes.truncate(self.prefix);
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(sequence).as_bytes());
+        self.bytes.push(b'\n');
+        &self.bytes
     }
 }
 
@@ -131,6 +157,9 @@ mod tests {
         let id = EventId { epoch: 0x18f3_c2a9, sequence: 42 };
         assert_eq!(id.to_string(), "18f3c2a9-42");
         assert_eq!("18f3c2a9-42".parse(), Ok(id));
+        let mut line = IdLine::new(id.epoch);
+        assert_eq!(line.of(7), b"id:18f3c2a9-7\n");
+        assert_eq!(line.of(42), b"id:18f3c2a9-42\n");
         for text in ["", "-", "18f3c2a9", "18F3C2A9-42", "018-1", "18-+1", "18-01", "18-1 ", "x-1", "-1-1"] {
             assert_eq!(text.parse::<EventId>(), Err(EventIdError), "{text:?}");
         }

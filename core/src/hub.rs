@@ -3,30 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
+use crate::config::HubConfig;
 use crate::engine::Engine;
 use crate::event::{Event, EventError, EventId, Prepared};
 use crate::filter::{Filter, Pattern};
+use crate::member::Member;
 use crate::namespace::{Limits, Namespace, NamespaceError};
+use crate::resumes::Resumes;
 use crate::subscription::Subscription;
 use crate::watchers::WatcherId;
-
-/// What a hub is made with.
-#[derive(Clone, Debug)]
-pub struct HubConfig {
-    /// Names this history in every [`EventId`]. A server takes another one at each start.
-    pub epoch: u64,
-    /// How large namespaces and patterns may be.
-    pub limits: Limits,
-    /// Events that publishers may be ahead of delivery, rounded up to a power of two.
-    pub queue_events: usize,
-}
-
-impl Default for HubConfig {
-    fn default() -> Self {
-        Self { epoch: 0, limits: Limits::default(), queue_events: 1 << 12 }
-    }
-}
 
 /// The engine: takes events from any thread, and gives each to all whom it concerns, in one order.
 ///
@@ -34,7 +21,6 @@ impl Default for HubConfig {
 #[derive(Clone)]
 pub struct Hub {
     engine: Arc<Engine>,
-    epoch: u64,
     limits: Limits,
 }
 
@@ -42,7 +28,7 @@ impl Hub {
     /// A hub without channels, whose first event will have the sequence 1.
     #[must_use]
     pub fn new(config: HubConfig) -> Self {
-        Self { engine: Arc::new(Engine::new(config.queue_events)), epoch: config.epoch, limits: config.limits }
+        Self { engine: Arc::new(Engine::new(&config)), limits: config.limits }
     }
 
     /// Publishes an event: everyone who is subscribed to its namespace gets it.
@@ -56,7 +42,7 @@ impl Hub {
     /// Publishes an event unless the queue is full.
     pub fn try_publish(&self, event: &Event<'_>) -> Result<EventId, TryPublishError> {
         let prepared = self.prepare(event)?;
-        self.engine.try_publish(prepared).map(|sequence| self.id(sequence)).ok_or(TryPublishError::Full)
+        self.engine.try_publish(prepared).map(|sequence| self.engine.id(sequence)).ok_or(TryPublishError::Full)
     }
 
     /// Checks and encodes an event.
@@ -66,7 +52,7 @@ impl Hub {
 
     /// Publishes an event that is prepared, as [`Hub::publish`] does.
     pub fn publish_prepared(&self, event: Prepared) -> EventId {
-        self.id(self.engine.publish(event))
+        self.engine.id(self.engine.publish(event))
     }
 
     /// Subscribes to a filter's events, from now on.
@@ -74,20 +60,36 @@ impl Hub {
     /// The waker is woken when there is something new to read; read once after subscribing. One waker for all of a
     /// loop's subscriptions to a channel is woken once for all of them.
     ///
-    /// Exact: the subscription gets every event whose sequence is greater than [`Subscription::starts_after`], once, and
-    /// none before, whoever publishes meanwhile.
+    /// Exact: the subscription gets every event whose sequence is greater than [`Subscription::starts_after`], once, in
+    /// order, and none before, whoever publishes meanwhile. With history it begins with the id of that place, so that a
+    /// client that breaks off before its first event resumes there.
     pub fn subscribe(&self, filter: Filter, waker: Waker) -> Result<Subscription, SubscribeError> {
-        let pattern = filter.pattern();
-        if let Err(error) = Pattern::parse_within(pattern.as_str(), &self.limits) {
-            return Err(SubscribeError::Limit(error));
+        self.subscribe_with(&filter, None, |_| waker.clone())
+    }
+
+    /// Subscribes to a filter's events after the one with this id, the last that a client has seen.
+    ///
+    /// The client gets every event since, each once; or, if it can't have them, one frame `event:gap` that says why
+    /// ([`GapReason`](crate::GapReason)), and then all events from where that frame says. [`Subscription::resume`] tells
+    /// which. Without history it gets what is published from now on.
+    pub fn resume(&self, filter: Filter, last_event_id: &str, waker: Waker) -> Result<Subscription, SubscribeError> {
+        self.subscribe_with(&filter, Some(last_event_id), |_| waker.clone())
+    }
+
+    /// Does either, with a waker for each of the filter's patterns: it is woken when that pattern's channel has something
+    /// new.
+    pub fn subscribe_with(
+        &self,
+        filter: &Filter,
+        last_event_id: Option<&str>,
+        mut waker: impl FnMut(&Pattern) -> Waker,
+    ) -> Result<Subscription, SubscribeError> {
+        for pattern in filter.patterns() {
+            Pattern::parse_within(pattern.as_str(), &self.limits).map_err(SubscribeError::Limit)?;
         }
-        let channel = self.engine.trie.join(pattern);
-        let watcher = channel.watchers.join(&waker);
-        // First the place, then the position: all that lies before this segment is older than the position, so that
-        // what is newer can be found from here on.
-        let cursor = channel.log.cursor();
-        let position = self.engine.sequencer.position();
-        Ok(Subscription::new(self.engine.clone(), channel, watcher, cursor, position))
+        let join = |pattern| Member::join(&self.engine, pattern, &waker(pattern));
+        let members = filter.patterns().iter().map(join).collect();
+        Ok(Subscription::new(self.engine.clone(), members, last_event_id))
     }
 
     /// Does one bounded turn of delivering, if no one else is at it; `true` if something is left.
@@ -107,11 +109,12 @@ impl Hub {
         Driver { watcher: self.engine.drivers.join(&waker), engine: self.engine.clone() }
     }
 
-    /// Frees the blocks of channels that were quiet since the last call, and that every reader has read.
+    /// Lets go of what has been kept for long enough: events older than the history's age, channels that nobody has come
+    /// back to, and blocks of quiet channels that every reader has read.
     ///
-    /// Call it about once a second. The engine has no clock, and a block that is freed too eagerly is soon needed again.
-    pub fn trim(&self) {
-        self.engine.trim();
+    /// Call it about once a second. The engine has no clock: `now` is the time since any moment, the same in every call.
+    pub fn trim(&self, now: Duration) {
+        self.engine.trim(now);
     }
 
     /// Subscriptions that an event of this namespace would reach now: a lookup, for publishers whose events are dear to
@@ -129,7 +132,13 @@ impl Hub {
         self.engine.sequencer.queued()
     }
 
-    /// Channels that have a subscriber.
+    /// How readers have come back so far.
+    #[must_use]
+    pub fn resumes(&self) -> Resumes {
+        self.engine.resumes.read()
+    }
+
+    /// Channels that have a subscriber; with history also those that had one a moment ago.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.engine.trie.channels()
@@ -144,11 +153,7 @@ impl Hub {
     /// The name of this history.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    fn id(&self, sequence: u64) -> EventId {
-        EventId { epoch: self.epoch(), sequence }
+        self.engine.epoch()
     }
 }
 

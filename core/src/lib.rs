@@ -46,15 +46,24 @@
 //!
 //! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`.
 
+mod ahead;
 mod channel;
+mod config;
 mod engine;
 mod event;
 mod filter;
 mod frame;
+mod gap;
 mod hamt;
 mod hub;
+mod journal;
 mod log;
+mod member;
+mod merge;
 mod namespace;
+mod resume;
+mod resumes;
+mod retention;
 mod segment;
 mod sequencer;
 #[cfg(feature = "stream")]
@@ -64,9 +73,13 @@ mod sync;
 mod trie;
 mod watchers;
 
+pub use config::HubConfig;
 pub use event::{Event, EventError, EventId, EventIdError, Prepared};
-pub use filter::{Filter, Pattern};
+pub use filter::{Filter, FilterError, Pattern};
 pub use frame::{Frame, FrameError};
-pub use hub::{Driver, Hub, HubConfig, SubscribeError, TryPublishError};
+pub use gap::GapReason;
+pub use hub::{Driver, Hub, SubscribeError, TryPublishError};
 pub use namespace::{Limits, Namespace, NamespaceError};
+pub use resume::Resume;
+pub use resumes::Resumes;
 pub use subscription::Subscription;

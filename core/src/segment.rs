@@ -25,10 +25,7 @@ use crate::sync::{AtomicBool, AtomicU64, Once, Ordering, Tracker};
 /// Who may touch what: `block` above `committed`, and `committed` itself, only who holds `claimed`; everything else
 /// anyone, at any time.
 pub(crate) struct Segment {
-    /// Bytes of the log before this segment.
-    bytes_before: u64,
-    /// Frames of the log before this segment.
-    frames_before: u64,
+    before: Before,
     /// The index counts sequences from here.
     first_sequence: u64,
     block: Box<[MaybeUninit<UnsafeCell<u8>>]>,
@@ -45,17 +42,25 @@ pub(crate) struct Segment {
 // up `claimed`, so by one thread at a time.
 unsafe impl Sync for Segment {}
 
+/// How much of a log lies before a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub(crate) bytes: u64,
+    pub(crate) frames: u64,
+    /// The sequence of the last frame; 0 if there was none.
+    pub(crate) sequence: u64,
+}
+
 /// Bytes of one index entry.
 const ENTRY_BYTES: usize = 8;
 
 impl Segment {
-    /// An empty segment that holds a block of `capacity` bytes, index included, and follows `bytes_before` bytes in
-    /// `frames_before` frames.
-    pub(crate) fn new(capacity: usize, bytes_before: u64, frames_before: u64, first_sequence: u64) -> Self {
+    /// An empty segment that holds a block of `capacity` bytes, index included. Its first frame has `first_sequence`, or
+    /// a later one.
+    pub(crate) fn new(capacity: usize, before: Before, first_sequence: u64) -> Self {
         assert!(u32::try_from(capacity).is_ok(), "offsets within a segment are 32 bits wide");
         Self {
-            bytes_before,
-            frames_before,
+            before,
             first_sequence,
             block: Box::new_uninit_slice(capacity),
             committed: AtomicU64::new(0),
@@ -75,19 +80,16 @@ impl Segment {
         self.block.len()
     }
 
-    pub(crate) fn bytes_before(&self) -> u64 {
-        self.bytes_before
+    /// What of the log lies before it.
+    pub(crate) fn before(&self) -> Before {
+        self.before
     }
 
-    pub(crate) fn frames_before(&self) -> u64 {
-        self.frames_before
-    }
-
-    /// Appends a whole frame, or says that it does not fit.
+    /// Appends a whole frame, given in pieces, or says that it does not fit.
     ///
     /// # Panics
     /// If two threads append at once: a log has one writer.
-    pub(crate) fn append(&self, frame: &[u8], sequence: u64) -> Result<(), Full> {
+    pub(crate) fn append(&self, frame: &[&[u8]], sequence: u64) -> Result<(), Full> {
         // Acquire: with the release at the end, so that the last writer's `committed` and bytes are seen.
         let claimed = self.claimed.swap(true, Ordering::Acquire);
         assert!(!claimed, "a log has one writer");
@@ -104,8 +106,8 @@ impl Segment {
 
     /// Writes a frame and its entry past what is committed; gives the new value of `committed`.
     #[inline]
-    fn write(&self, frame: &[u8], sequence: u64, frames: usize, bytes: usize) -> Result<u64, Full> {
-        let end = bytes + frame.len();
+    fn write(&self, frame: &[&[u8]], sequence: u64, frames: usize, bytes: usize) -> Result<u64, Full> {
+        let end = bytes + frame.iter().map(|piece| piece.len()).sum::<usize>();
         let entry = self.block.len().checked_sub(ENTRY_BYTES * (frames + 1)).ok_or(Full)?;
         let distance = u32::try_from(sequence - self.first_sequence).map_err(|_| Full)?;
         if end > entry {
@@ -117,10 +119,15 @@ impl Segment {
         let packed = (u64::from(distance) << 32 | end as u64).to_ne_bytes();
         // SAFETY: bytes <= end <= entry <= length - 8, so both ranges lie within the block, and neither overlaps a
         // committed frame or entry: committed frames end at `bytes`, committed entries begin at `entry + 8`. The
-        // caller holds `claimed`, so no one else writes, and no reader looks past `committed`. The cells allow writing
-        // through a shared reference, and `frame` can't lie in uncommitted bytes, as no reference to those exists.
+        // pieces lie one after the other in the first range, since their lengths sum up to its own. The caller holds
+        // `claimed`, so no one else writes, and no reader looks past `committed`. The cells allow writing through a
+        // shared reference, and no piece can lie in uncommitted bytes, as no reference to those exists.
         unsafe {
-            block.add(bytes).copy_from_nonoverlapping(frame.as_ptr(), frame.len());
+            let mut at = block.add(bytes);
+            for piece in frame {
+                at.copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+                at = at.add(piece.len());
+            }
             block.add(entry).copy_from_nonoverlapping(packed.as_ptr(), ENTRY_BYTES);
         }
         Ok(pack(frames + 1, end))
@@ -136,7 +143,7 @@ impl Segment {
 
     /// The segment after this one. Once it is there, nothing more is committed here.
     #[inline]
-    pub(crate) fn next(&self) -> Option<Arc<Self>> {
+    pub(crate) fn next(&self) -> Option<&Arc<Self>> {
         self.next.get()
     }
 
@@ -204,6 +211,22 @@ impl<'a> View<'a> {
         self.segment.first_sequence + (self.entry(index) >> 32)
     }
 
+    /// The bytes of frame `index`.
+    pub(crate) fn frame(self, index: usize) -> &'a [u8] {
+        let start = if index == 0 { 0 } else { self.frame_end(index - 1) };
+        &self.bytes_from(start)[..self.frame_end(index) - start]
+    }
+
+    /// The sequence of the last frame; if there is none, of the last one before the segment.
+    pub(crate) fn last_sequence(self) -> u64 {
+        self.sequence_before(self.frames)
+    }
+
+    /// The sequence of the frame before frame `index`, be it in an earlier segment.
+    pub(crate) fn sequence_before(self, index: usize) -> u64 {
+        if index == 0 { self.segment.before.sequence } else { self.sequence(index - 1) }
+    }
+
     /// How many frames end at or before `offset`.
     pub(crate) fn frames_until(self, offset: usize) -> usize {
         self.partition_point(|index| self.frame_end(index) <= offset)
@@ -251,11 +274,11 @@ mod tests {
 
     #[test]
     fn frames_and_index_fill_the_block_to_the_last_byte() {
-        let segment = Segment::new(2 * (5 + ENTRY_BYTES), 0, 0, 10);
-        assert_eq!(segment.append(b"first", 10), Ok(()));
-        assert_eq!(segment.append(b"sixsix", 11), Err(Full));
-        assert_eq!(segment.append(b"fifth", 14), Ok(()));
-        assert_eq!(segment.append(b"", 15), Err(Full));
+        let segment = Segment::new(2 * (5 + ENTRY_BYTES), Before::default(), 10);
+        assert_eq!(segment.append(&[b"first"], 10), Ok(()));
+        assert_eq!(segment.append(&[b"sixsix"], 11), Err(Full));
+        assert_eq!(segment.append(&[b"fifth"], 14), Ok(()));
+        assert_eq!(segment.append(&[b""], 15), Err(Full));
         let view = segment.view();
         assert_eq!(view.bytes_from(0), b"firstfifth");
         assert_eq!(view.bytes_from(7), b"fth");
@@ -265,9 +288,9 @@ mod tests {
 
     #[test]
     fn ids_and_offsets_are_found() {
-        let segment = Segment::new(1024, 0, 0, 100);
+        let segment = Segment::new(1024, Before::default(), 100);
         for sequence in [100, 103, 104, 110] {
-            segment.append(b"abc", sequence).unwrap();
+            segment.append(&[b"abc"], sequence).unwrap();
         }
         let view = segment.view();
         let through: Vec<_> = [99, 100, 102, 103, 104, 109, 110, 200].map(|s| view.frames_through(s)).into();
@@ -278,17 +301,17 @@ mod tests {
 
     #[test]
     fn a_sequence_too_far_from_the_first_needs_a_new_segment() {
-        let segment = Segment::new(1024, 0, 0, 1);
-        assert_eq!(segment.append(b"a", 1 + u64::from(u32::MAX)), Ok(()));
-        assert_eq!(segment.append(b"b", 2 + u64::from(u32::MAX)), Err(Full));
+        let segment = Segment::new(1024, Before::default(), 1);
+        assert_eq!(segment.append(&[b"a"], 1 + u64::from(u32::MAX)), Ok(()));
+        assert_eq!(segment.append(&[b"b"], 2 + u64::from(u32::MAX)), Err(Full));
     }
 
     #[test]
     fn a_view_does_not_grow() {
-        let segment = Segment::new(64, 0, 0, 1);
-        segment.append(b"a", 1).unwrap();
+        let segment = Segment::new(64, Before::default(), 1);
+        segment.append(&[b"a"], 1).unwrap();
         let before = segment.view();
-        segment.append(b"b", 2).unwrap();
+        segment.append(&[b"b"], 2).unwrap();
         assert_eq!(before.bytes_from(0), b"a");
         assert_eq!(segment.view().bytes_from(0), b"ab");
     }
@@ -296,10 +319,10 @@ mod tests {
     #[test]
     fn a_long_chain_drops_without_recursion() {
         const LINKS: usize = if cfg!(miri) { 1_000 } else { 1_000_000 };
-        let first = Arc::new(Segment::new(0, 0, 0, 1));
+        let first = Arc::new(Segment::new(0, Before::default(), 1));
         let mut last = first.clone();
         for _ in 1..LINKS {
-            let next = Arc::new(Segment::new(0, 0, 0, 1));
+            let next = Arc::new(Segment::new(0, Before::default(), 1));
             last.link(next.clone());
             last = next;
         }

@@ -7,10 +7,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 
+use crate::log::Cursor;
 use crate::segment::Segment;
 use crate::subscription::Subscription;
 
-/// Yields all that is ready as one piece that shares the log's own bytes: nothing is copied. It never ends.
+/// Yields all that is ready as one piece that shares the log's own bytes: nothing is copied but what is replayed. It
+/// never ends.
 ///
 /// A consumer that does not poll falls behind; [`Subscription::lag`] tells how far, and what to do about it is the
 /// consumer's to say.
@@ -22,14 +24,20 @@ impl Stream for Subscription {
         if this.chunk().is_empty() {
             this.set_waker(cx.waker());
             if this.chunk().is_empty() {
+                if this.is_replaying() {
+                    cx.waker().wake_by_ref();
+                }
                 return Poll::Pending;
             }
         }
-        let length = this.chunk().len();
-        let (segment, start) = this.cursor().place();
-        let piece = Piece { segment: segment.clone(), start, length };
+        let chunk = this.chunk();
+        let length = chunk.len();
+        let bytes = match this.cursor().map(Cursor::place) {
+            Some((segment, start)) => Bytes::from_owner(Piece { segment: segment.clone(), start, length }),
+            None => Bytes::copy_from_slice(this.chunk()),
+        };
         this.advance(length);
-        Poll::Ready(Some(Bytes::from_owner(piece)))
+        Poll::Ready(Some(bytes))
     }
 }
 

@@ -1,15 +1,33 @@
-//! A reader of one channel.
+//! A reader of one channel or several.
+//!
+//! ```text
+//!   subscribe ──▶ joining ──first frame──▶ live         read from the logs, nothing is copied
+//!                    ▲                      │
+//!        the logs reach back far enough     │ park, skip
+//!                    │                      ▼
+//!   resume ────▶ replaying ◀────────────────┘           a sequence; slices of the journal are read ahead
+//! ```
+//!
+//! Whoever replays holds no place in a log, only the sequence up to which it has everything. As soon as the logs of all
+//! its channels have all that comes after, it goes on there. So the joint is a comparison of sequences, whatever is
+//! published meanwhile, and a reader that does not read holds nothing but the rest of a frame.
 
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::channel::Channel;
-use crate::engine::Engine;
-use crate::log::Cursor;
-use crate::watchers::WatcherId;
+use smallvec::SmallVec;
 
-/// A reader's share of a channel: a cursor in its log. Dropping it unsubscribes.
+use crate::ahead::Ahead;
+use crate::engine::Engine;
+use crate::gap::{Gap, GapReason, opening};
+use crate::journal::Slice;
+use crate::log::Cursor;
+use crate::member::Member;
+use crate::merge::Merge;
+use crate::resume::{Resume, start};
+
+/// A reader's share of its channels: a cursor in the log of each. Dropping it unsubscribes.
 ///
 /// ```
 /// # use sse_core::{Event, Filter, Hub, HubConfig};
@@ -24,129 +42,393 @@ use crate::watchers::WatcherId;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Subscription {
-    cursor: Cursor,
-    /// The log may still have frames after the cursor that are not newer than `starts_after`.
-    joining: bool,
+    feed: Feed,
+    /// Read before anything of the feed.
+    ahead: Option<Box<Ahead>>,
+    /// Nothing up to this sequence is read from the logs.
+    joined_after: u64,
+    /// What the channels had written in all when the reader came back: up to there it is owed, and not behind.
+    owed_through: u64,
     starts_after: u64,
-    /// Bytes and frames of the log before the subscription's first.
+    /// What was read before the feed, less what the feed counts as read already. They wrap.
     bytes_before: u64,
-    frames_before: u64,
-    channel: Arc<Channel>,
-    watcher: WatcherId,
+    events_before: u64,
+    members: SmallVec<[Member; 1]>,
+    resume: Resume,
     engine: Arc<Engine>,
 }
 
+/// Where frames come from.
+enum Feed {
+    /// The log of the one channel.
+    One(Cursor),
+    /// The same, and it may still have frames after the cursor that are not newer than `joined_after`.
+    Joining(Cursor),
+    /// The logs of several channels.
+    Many(Box<Merge>),
+    /// What comes after this sequence is looked for when it is asked for. What the channels had written in all up to the
+    /// reader's place; or, as long as that is not known, when it last asked.
+    Replay { after: u64, written: u64 },
+}
+
+/// A cursor for each channel.
+type Cursors = SmallVec<[Cursor; 1]>;
+
 impl Subscription {
-    /// A member of `channel`, and one of its watchers, that is to read all after `position` from `cursor` on.
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        channel: Arc<Channel>,
-        watcher: WatcherId,
-        cursor: Cursor,
-        position: u64,
-    ) -> Self {
+    /// The reader that `members` are of, beginning where `last_event_id` says.
+    pub(crate) fn new(engine: Arc<Engine>, members: SmallVec<[Member; 1]>, last_event_id: Option<&str>) -> Self {
         let mut new = Self {
-            cursor,
-            joining: true,
-            starts_after: position,
+            feed: Feed::Replay { after: 0, written: 0 },
+            ahead: None,
+            joined_after: 0,
+            owed_through: 0,
+            starts_after: 0,
             bytes_before: 0,
-            frames_before: 0,
-            channel,
-            watcher,
+            events_before: 0,
+            members,
+            resume: Resume::Live,
             engine,
         };
-        new.settle();
+        let (cursors, position) = new.present();
+        for member in &new.members {
+            member.channel.log.is_complete_after(position);
+        }
+        (new.resume, new.starts_after) = start(last_event_id, &new.engine, position);
+        let after = new.starts_after;
+        match new.resume {
+            Resume::Live if new.engine.journal.is_some() => {
+                let opening = opening(new.engine.id(position));
+                new.ahead.insert(Box::new(Ahead::new(&[], after))).push_opening(&opening, after);
+            }
+            Resume::Live => {}
+            Resume::Exact => new.engine.resumes.count_exact(),
+            Resume::Gap(reason) => new.tell_gap(last_event_id.map(str::to_owned), reason, after),
+        }
+        if after >= position {
+            new.go_live(cursors, after);
+        } else {
+            new.set_feed(Feed::Replay { after, written: new.written() });
+        }
         new
     }
 
-    /// The contiguous bytes that are ready to write: whole frames, or the rest of one and whole frames. Empty when the
-    /// reader has caught up; there may be more after what it gives.
+    /// The contiguous bytes that are ready to write: whole frames, or the rest of one and whole frames. There may be more
+    /// after what it gives.
+    ///
+    /// Empty when the reader has caught up; it is woken when there is more. While it
+    /// [is replaying](Self::is_replaying), empty only means that a slice of the history had nothing for it.
     #[inline]
     pub fn chunk(&mut self) -> &[u8] {
-        if self.joining {
-            self.settle();
-            if self.joining {
-                return &[];
-            }
-        }
-        self.cursor.chunk()
+        self.chunks()[0]
     }
 
-    /// Says that the first `n` bytes of the [`chunk`](Self::chunk) are written, or won't be.
+    /// The [`chunk`](Self::chunk), and bytes that follow it in another place, if any: for writers who take several pieces
+    /// in one call.
+    #[inline]
+    pub fn chunks(&mut self) -> [&[u8]; 2] {
+        if !matches!(self.feed, Feed::One(_)) && self.ahead.is_none() {
+            self.prepare();
+        }
+        match (&self.ahead, &mut self.feed) {
+            (None, Feed::One(cursor)) => cursor.chunks(),
+            (None, Feed::Many(merge)) => [merge.chunk(self.engine.completed()), &[]],
+            (Some(ahead), _) => [ahead.unread(), &[]],
+            (None, Feed::Joining(_) | Feed::Replay { .. }) => [&[], &[]],
+        }
+    }
+
+    fn prepare(&mut self) {
+        match self.feed {
+            Feed::Replay { .. } => self.replay(),
+            Feed::Joining(_) => self.settle(),
+            Feed::One(_) | Feed::Many(_) => {}
+        }
+    }
+
+    /// Says that the first `n` bytes of the [`chunk`](Self::chunk), or of the [`chunks`](Self::chunks), are written, or
+    /// won't be.
     ///
     /// # Panics
     /// If there are not so many.
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        self.cursor.advance(n);
+        match (&mut self.ahead, &mut self.feed) {
+            (None, Feed::One(cursor) | Feed::Joining(cursor)) => cursor.advance(n),
+            (None, Feed::Many(merge)) => merge.advance(n),
+            (None, Feed::Replay { .. }) => assert!(n == 0, "advanced past what chunk() gave"),
+            (Some(ahead), _) => {
+                if ahead.advance(n) {
+                    self.close_ahead();
+                }
+            }
+        }
     }
 
-    /// Passes over frames that are not newer than `starts_after`, until the first that is.
+    /// Whether what comes next is in the history, and no longer or not yet to be had from the channels' logs. Then an empty
+    /// [`chunk`](Self::chunk) means: ask again soon, without waiting to be woken.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        matches!(self.feed, Feed::Replay { .. })
+    }
+
+    /// How it has begun.
+    #[must_use]
+    pub fn resume(&self) -> Resume {
+        self.resume
+    }
+
+    /// Lets go of the logs, so that a reader who can't read now holds nothing of what is published meanwhile. It goes on
+    /// where it was when it is asked for a [`chunk`](Self::chunk) again: from the logs or the history, or with a gap that
+    /// is told. Without history this does nothing.
     #[cold]
-    fn settle(&mut self) {
-        self.joining = !self.cursor.skip_through(self.starts_after);
-        self.bytes_before = self.cursor.position();
-        self.frames_before = self.cursor.frames();
+    pub fn park(&mut self) {
+        if self.engine.journal.is_some() {
+            let written = match self.feed {
+                Feed::Replay { written, .. } => written,
+                _ => self.written().saturating_sub(self.feed_lag()),
+            };
+            let after = self.leave_feed();
+            self.set_feed(Feed::Replay { after, written });
+        }
     }
 
-    /// Bytes that are published and not yet advanced over.
+    /// Jumps to the present. The reader gets the rest of the frame that has begun, one frame `event:gap`, and then what is
+    /// published from now on.
+    #[cold]
+    pub fn skip(&mut self) {
+        let after = self.leave_feed();
+        // A gap that has not been told yet is part of this one.
+        let earlier = self.ahead.as_mut().and_then(|ahead| ahead.take_gap());
+        let requested =
+            earlier.unwrap_or_else(|| self.engine.journal.is_some().then(|| self.engine.id(after).to_string()));
+        let (cursors, position) = self.present();
+        self.tell_gap(requested, GapReason::Lagged, position);
+        self.starts_after = position;
+        self.go_live(cursors, position);
+    }
+
+    /// Bytes that are published and not yet advanced over. What the reader had missed when it came back doesn't count:
+    /// that is owed to it, and may take its time.
     #[must_use]
     pub fn lag(&self) -> u64 {
-        self.channel.log.lag(&self.cursor)
+        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.unread().len() as u64);
+        // Slices of the journal are owed too.
+        if self.is_replaying() { self.feed_lag() } else { ahead + self.feed_lag() }
     }
 
     /// Whether the next byte of [`chunk`](Self::chunk) begins a frame, so that something else, such as a comment, may be
     /// written before it.
     #[must_use]
     pub fn at_frame_boundary(&self) -> bool {
-        self.cursor.at_frame_boundary()
+        match (&self.ahead, &self.feed) {
+            (Some(ahead), _) => ahead.at_block_boundary(),
+            (None, Feed::One(cursor) | Feed::Joining(cursor)) => cursor.at_frame_boundary(),
+            (None, Feed::Many(merge)) => merge.at_frame_boundary(),
+            (None, Feed::Replay { .. }) => true,
+        }
     }
 
-    /// The sequence of the last event before this subscription: it gets every one after it.
+    /// The sequence after which this subscription has begun, or has begun again after a gap: it gets every one of its
+    /// events after it.
     #[must_use]
     pub fn starts_after(&self) -> u64 {
         self.starts_after
     }
 
-    /// Frames wholly advanced over.
+    /// Frames wholly advanced over. A gap's counts.
     #[must_use]
     pub fn events_read(&self) -> u64 {
-        self.cursor.frames() - self.frames_before
+        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.events_read());
+        self.events_before.wrapping_add(self.feed.events()).wrapping_add(ahead)
     }
 
     /// Bytes advanced over.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.cursor.position() - self.bytes_before
+        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.bytes_read());
+        self.bytes_before.wrapping_add(self.feed.bytes()).wrapping_add(ahead)
     }
 
     /// Wakes another waker from now on. Read once after this.
     pub fn set_waker(&mut self, waker: &Waker) {
-        let watchers = &self.channel.watchers;
-        if !watchers.wakes(self.watcher, waker) {
-            let old = std::mem::replace(&mut self.watcher, watchers.join(waker));
-            watchers.leave(old);
+        self.members.iter_mut().for_each(|member| member.set_waker(waker));
+    }
+
+    /// The cursor that the chunk is of, if it is of a log.
+    #[cfg(feature = "stream")]
+    pub(crate) fn cursor(&self) -> Option<&Cursor> {
+        match (&self.ahead, &self.feed) {
+            (None, Feed::One(cursor)) => Some(cursor),
+            (None, Feed::Many(merge)) => Some(merge.current()),
+            _ => None,
         }
     }
 
-    /// The cursor, once it has something to read.
-    #[cfg(feature = "stream")]
-    pub(crate) fn cursor(&self) -> &Cursor {
-        &self.cursor
+    /// Places from which everything after a position is to be found in the logs.
+    ///
+    /// First the places, then the position: all that lies before a place is older than the position.
+    fn present(&self) -> (Cursors, u64) {
+        let cursors = self.members.iter().map(|member| member.channel.log.cursor()).collect();
+        (cursors, self.engine.sequencer.position())
+    }
+
+    /// Goes on in the logs, with what comes after `after`.
+    fn go_live(&mut self, mut cursors: Cursors, after: u64) {
+        self.joined_after = after;
+        if cursors.len() == 1 {
+            let cursor = cursors.pop().expect("there is one");
+            self.set_feed(Feed::Joining(cursor));
+            self.settle();
+        } else {
+            self.set_feed(Feed::Many(Box::new(Merge::new(cursors.into_vec().into(), after))));
+        }
+    }
+
+    /// Passes over frames that are not newer than `joined_after`, until the first that is.
+    #[cold]
+    fn settle(&mut self) {
+        let Feed::Joining(cursor) = &mut self.feed else { return };
+        let (bytes, events) = (cursor.position(), cursor.frames());
+        let joined = cursor.skip_through(self.joined_after);
+        // What was passed over was not read.
+        self.bytes_before = self.bytes_before.wrapping_add(bytes).wrapping_sub(cursor.position());
+        self.events_before = self.events_before.wrapping_add(events).wrapping_sub(cursor.frames());
+        if joined {
+            let feed = std::mem::replace(&mut self.feed, Feed::Replay { after: 0, written: 0 });
+            if let Feed::Joining(cursor) = feed {
+                self.feed = Feed::One(cursor);
+            }
+        }
+    }
+
+    /// Goes on in the logs if they reach back far enough, or else reads a slice of the journal ahead.
+    #[cold]
+    fn replay(&mut self) {
+        let Feed::Replay { after, written } = self.feed else { return };
+        let cursors = self.members.iter().map(|member| member.channel.log.cursor_after(after));
+        if let Some(cursors) = cursors.collect() {
+            self.owed_through = written;
+            return self.go_live(cursors, after);
+        }
+        let Some(journal) = &self.engine.journal else { return };
+        let covers = |path: &str| self.members.iter().any(|member| member.channel.pattern().covers_path(path));
+        let mut frames = Vec::new();
+        let after = match journal.read(after, covers, &mut frames) {
+            Slice::Through(through) => through,
+            Slice::Evicted(oldest) => {
+                let requested = self.engine.id(after).to_string();
+                self.tell_gap(Some(requested), GapReason::Evicted, oldest);
+                self.starts_after = oldest;
+                oldest
+            }
+        };
+        if !frames.is_empty() {
+            let Feed::Replay { after, .. } = self.feed else { return };
+            self.ahead = Some(Box::new(Ahead::of_frames(frames, after)));
+        }
+        self.set_feed(Feed::Replay { after, written: self.written() });
+    }
+
+    /// Lets go of the logs, and of what was read ahead but for notices and the frame that has begun. Gives the sequence
+    /// through which the reader has everything once it has read what is left ahead.
+    fn leave_feed(&mut self) -> u64 {
+        if let Some(ahead) = &mut self.ahead {
+            // Nothing of the feed has been read since.
+            let after = ahead.drop_frames();
+            if ahead.unread().is_empty() {
+                self.close_ahead();
+            }
+            return after;
+        }
+        let (rest, after) = match &self.feed {
+            // Frames before the first that is for this reader are not newer than `joined_after`.
+            Feed::One(cursor) | Feed::Joining(cursor) => {
+                (cursor.rest_of_frame(), cursor.last_begun().max(self.joined_after))
+            }
+            Feed::Many(merge) => (merge.rest_of_frame(), merge.last_begun()),
+            Feed::Replay { after, .. } => (&[][..], *after),
+        };
+        if !rest.is_empty() {
+            self.ahead = Some(Box::new(Ahead::new(rest, after)));
+        }
+        after
+    }
+
+    /// All that was ahead is read.
+    fn close_ahead(&mut self) {
+        if let Some(ahead) = self.ahead.take() {
+            self.bytes_before = self.bytes_before.wrapping_add(ahead.bytes_read());
+            self.events_before = self.events_before.wrapping_add(ahead.events_read());
+        }
+    }
+
+    fn tell_gap(&mut self, requested: Option<String>, reason: GapReason, after: u64) {
+        let journal = self.engine.journal.as_ref();
+        let oldest = journal.map(|journal| journal.after() + 1).filter(|oldest| *oldest <= self.engine.completed());
+        let gap = Gap {
+            id: journal.map(|_| self.engine.id(after)),
+            requested: requested.as_deref(),
+            oldest: oldest.map(|oldest| self.engine.id(oldest)),
+            reason,
+        };
+        let frame = gap.encode();
+        self.ahead.get_or_insert_with(|| Box::new(Ahead::new(&[], after))).push_gap(requested, &frame, after);
+        self.engine.resumes.count_gap(reason);
+    }
+
+    /// Reads from elsewhere from now on. What was read stays read.
+    fn set_feed(&mut self, feed: Feed) {
+        self.bytes_before = self.bytes_before.wrapping_add(self.feed.bytes()).wrapping_sub(feed.bytes());
+        self.events_before = self.events_before.wrapping_add(self.feed.events()).wrapping_sub(feed.events());
+        self.feed = feed;
+    }
+
+    /// Bytes that the channels have written in all.
+    fn written(&self) -> u64 {
+        self.members.iter().map(|member| member.channel.log.written()).sum()
+    }
+
+    fn feed_lag(&self) -> u64 {
+        let read = match &self.feed {
+            Feed::One(cursor) | Feed::Joining(cursor) => cursor.position(),
+            Feed::Many(merge) => merge.positions(),
+            Feed::Replay { written, .. } => *written,
+        };
+        // The sum may be older than what the cursors have seen.
+        self.written().saturating_sub(read.max(self.owed_through))
+    }
+}
+
+impl Feed {
+    /// Bytes that it counts as read.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::One(cursor) | Self::Joining(cursor) => cursor.position(),
+            Self::Many(merge) => merge.bytes_read(),
+            Self::Replay { .. } => 0,
+        }
+    }
+
+    /// Frames that it counts as read.
+    fn events(&self) -> u64 {
+        match self {
+            Self::One(cursor) | Self::Joining(cursor) => cursor.frames(),
+            Self::Many(merge) => merge.frames_read(),
+            Self::Replay { .. } => 0,
+        }
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.channel.watchers.leave(self.watcher);
-        self.engine.trie.leave(&self.channel);
+        self.members.iter().for_each(|member| member.leave(&self.engine));
     }
 }
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("pattern", self.channel.pattern())
+            .field("patterns", &self.members.iter().map(|member| member.channel.pattern()).collect::<Vec<_>>())
             .field("starts_after", &self.starts_after)
             .field("lag", &self.lag())
             .finish_non_exhaustive()

@@ -58,8 +58,8 @@ mod imp {
         }
 
         #[inline]
-        pub(crate) fn get(&self) -> Option<Arc<T>> {
-            self.0.get().cloned()
+        pub(crate) fn get(&self) -> Option<&Arc<T>> {
+            self.0.get()
         }
 
         /// `false` if it was set before.
@@ -118,7 +118,7 @@ mod imp {
 #[cfg(loom)]
 mod imp {
     use std::ops::Range;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, OnceLock};
 
     use loom::cell::UnsafeCell;
     use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -172,28 +172,28 @@ mod imp {
 
     pub(crate) struct Once<T> {
         set: loom::sync::atomic::AtomicBool,
-        value: Mutex<Option<Arc<T>>>,
+        value: OnceLock<Arc<T>>,
     }
 
     impl<T> Once<T> {
         pub(crate) fn new() -> Self {
-            Self { set: loom::sync::atomic::AtomicBool::new(false), value: Mutex::new(None) }
+            Self { set: loom::sync::atomic::AtomicBool::new(false), value: OnceLock::new() }
         }
 
-        pub(crate) fn get(&self) -> Option<Arc<T>> {
+        pub(crate) fn get(&self) -> Option<&Arc<T>> {
             // Acquire: with the release in `set`.
-            if self.set.load(Ordering::Acquire) { self.value.lock().unwrap().clone() } else { None }
+            if self.set.load(Ordering::Acquire) { self.value.get() } else { None }
         }
 
         pub(crate) fn set(&self, value: Arc<T>) -> bool {
-            let first = self.value.lock().unwrap().replace(value).is_none();
+            let first = self.value.set(value).is_ok();
             // Release: what was written before the link is seen by who follows it (`get`).
             self.set.store(true, Ordering::Release);
             first
         }
 
         pub(crate) fn take(&mut self) -> Option<Arc<T>> {
-            self.value.lock().unwrap().take()
+            self.value.take()
         }
     }
 

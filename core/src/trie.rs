@@ -47,7 +47,7 @@ impl Trie {
             {
                 return channel.clone();
             }
-            // None is there, or one whose last member has left and which is about to go: a new one takes its place.
+            // None is there, or one that is retired and about to go: a new one takes its place.
             let channel = new.get_or_insert_with(|| Arc::new(Channel::with_one_member(pattern.clone())));
             let grown = root.edited(&mut pattern.segments(), &self.hasher, Some(channel.clone()));
             if self.root.replace(&root, Arc::new(grown)) {
@@ -57,17 +57,14 @@ impl Trie {
         }
     }
 
-    /// Ends a membership; the last one out takes the channel out of the trie.
-    pub(crate) fn leave(&self, channel: &Arc<Channel>) {
-        if !channel.leave() {
-            return;
-        }
+    /// Takes a retired channel out.
+    pub(crate) fn remove(&self, channel: &Arc<Channel>) {
         self.channels.fetch_sub(1, Ordering::Relaxed); // counts for whoever asks, orders nothing
         loop {
             let root = self.root.load();
             let found = root.find(channel.pattern(), &self.hasher);
             if !found.is_some_and(|found| Arc::ptr_eq(found, channel)) {
-                // A newcomer found it dead and put its own in this place.
+                // A newcomer found it retired and put its own in this place.
                 return;
             }
             let pruned = root.edited(&mut channel.pattern().segments(), &self.hasher, None);
@@ -77,7 +74,7 @@ impl Trie {
         }
     }
 
-    /// Channels with a member.
+    /// Channels that are not retired.
     pub(crate) fn channels(&self) -> usize {
         self.channels.load(Ordering::Relaxed) // counts for whoever asks, orders nothing
     }
@@ -226,6 +223,12 @@ mod tests {
         found
     }
 
+    fn leave(trie: &Trie, channel: &Arc<Channel>) {
+        if channel.leave() && channel.retire() {
+            trie.remove(channel);
+        }
+    }
+
     fn path(depth: std::ops::RangeInclusive<usize>, names: &'static [&'static str]) -> impl Strategy<Value = String> {
         prop::collection::vec(prop::sample::select(names), depth)
             .prop_map(|segments| format!("/{}", segments.join("/")))
@@ -246,7 +249,7 @@ mod tests {
                 if join {
                     group.push(trie.join(&pattern));
                 } else if let Some(channel) = group.pop() {
-                    trie.leave(&channel);
+                    leave(&trie, &channel);
                 }
                 members.retain(|_, group| !group.is_empty());
                 prop_assert_eq!(trie.channels(), members.len());
@@ -258,7 +261,7 @@ mod tests {
                 prop_assert_eq!(matches(&trie, &namespace), expected);
             }
             for (_, group) in members {
-                group.iter().for_each(|channel| trie.leave(channel));
+                group.iter().for_each(|channel| leave(&trie, channel));
             }
             prop_assert!(trie.root.load().is_empty());
         }

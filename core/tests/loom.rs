@@ -8,10 +8,14 @@
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
-use sse_core::{Event, Filter, Hub, HubConfig, Subscription};
+use sse_core::{Event, Filter, Hub, HubConfig, Namespace, Pattern, Subscription};
+use support::{Client, Note, Published};
+
+mod support;
 
 /// Tries every order of the steps of `threads`, with at most three preemptions: what a bug needs is rarely more.
 fn model(threads: impl Fn() + Send + Sync + 'static) {
@@ -22,6 +26,35 @@ fn model(threads: impl Fn() + Send + Sync + 'static) {
 
 fn hub() -> Hub {
     Hub::new(HubConfig { queue_events: 4, ..HubConfig::default() })
+}
+
+fn hub_with_history() -> Hub {
+    Hub::new(HubConfig { queue_events: 4, history_bytes: 1 << 10, ..HubConfig::default() })
+}
+
+/// A client that comes back after `last_event_id`, or for the first time.
+fn client(hub: &Hub, paths: &[&str], last_event_id: Option<&str>) -> Client {
+    let patterns = paths.iter().map(|path| Pattern::parse(path).unwrap());
+    let mut client = Client::new(Filter::any_of(patterns).unwrap());
+    client.last_event_id = last_event_id.map(str::to_owned);
+    client.connect(hub);
+    client
+}
+
+/// The data of all events that a client got, and a dash for each gap.
+fn data(client: &Client) -> String {
+    let data = |note: &Note| match note {
+        Note::Event { data, .. } => Some(data.clone()),
+        Note::Opening(_) => None,
+        Note::Gap { .. } => Some("-".to_owned()),
+    };
+    client.notes.iter().filter_map(data).collect()
+}
+
+/// Events with these sequences and paths, whose data is their letter.
+fn published(mut events: Vec<(u64, &str, &str)>) -> Vec<Published> {
+    events.sort();
+    events.iter().map(|(_, path, data)| (Namespace::parse(path).unwrap(), (*data).to_owned())).collect()
 }
 
 fn subscribe(hub: &Hub, path: &str) -> Subscription {
@@ -276,13 +309,130 @@ fn trimming_loses_nothing() {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
         publish(&hub, "/a", "1");
-        hub.trim();
+        hub.trim(Duration::ZERO);
         let trimmer = thread::spawn({
             let hub = hub.clone();
-            move || hub.trim()
+            move || hub.trim(Duration::ZERO)
         });
         publish(&hub, "/a", "2");
         trimmer.join().unwrap();
         assert_eq!(read(&mut reader), "12");
+    });
+}
+
+#[test]
+fn the_joint_of_replay_and_live_is_exact() {
+    model(|| {
+        let hub = hub_with_history();
+        publish(&hub, "/a", "1");
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || (publish(&hub, "/a", "2"), publish(&hub, "/a", "3"))
+        });
+        let mut reader = client(&hub, &["/a"], Some("0-0"));
+        reader.catch_up();
+        publisher.join().unwrap();
+        reader.catch_up();
+        assert_eq!(data(&reader), "123");
+    });
+}
+
+#[test]
+fn a_lingering_channel_is_found_whole_or_not_at_all() {
+    model(|| {
+        let hub = hub_with_history();
+        let old = client(&hub, &["/a"], None);
+        let leaver = thread::spawn(move || drop(old));
+        publish(&hub, "/a", "1");
+        let mut reader = client(&hub, &["/a"], Some("0-0"));
+        reader.catch_up();
+        leaver.join().unwrap();
+        publish(&hub, "/a", "2");
+        reader.catch_up();
+        assert_eq!(data(&reader), "12");
+    });
+}
+
+#[test]
+fn a_channel_that_is_given_up_takes_no_newcomer_along() {
+    model(|| {
+        let hub = hub_with_history();
+        // One channel may linger: the second takes the place of the first.
+        drop(client(&hub, &["/a"], None));
+        let other = client(&hub, &["/b"], None);
+        let leaver = thread::spawn(move || drop(other));
+        let mut reader = client(&hub, &["/a"], Some("0-0"));
+        leaver.join().unwrap();
+        publish(&hub, "/a", "1");
+        reader.catch_up();
+        assert_eq!(data(&reader), "1");
+    });
+}
+
+#[test]
+fn several_channels_are_read_in_one_order() {
+    model(|| {
+        let hub = hub();
+        let filter = Filter::any_of([Pattern::parse("/a").unwrap(), Pattern::parse("/b").unwrap()]).unwrap();
+        let mut both = hub.subscribe(filter, Waker::noop().clone()).unwrap();
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || publish(&hub, "/a", "1")
+        });
+        let second = publish(&hub, "/b", "2");
+        let early = read(&mut both);
+        let first = publisher.join().unwrap();
+        assert_eq!(early + &read(&mut both), if first < second { "12" } else { "21" });
+    });
+}
+
+#[test]
+fn who_skips_gets_all_that_comes_after_the_gap() {
+    model(|| {
+        let hub = hub_with_history();
+        let mut reader = client(&hub, &["/a"], None);
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || (publish(&hub, "/a", "1"), publish(&hub, "/a", "2"))
+        });
+        reader.subscription.as_mut().unwrap().skip();
+        publisher.join().unwrap();
+        reader.catch_up();
+        let all = published(vec![(1, "/a", "1"), (2, "/a", "2")]);
+        assert_eq!(reader.check(&all, true), Ok(()));
+    });
+}
+
+#[test]
+fn who_parks_misses_nothing() {
+    model(|| {
+        let hub = hub_with_history();
+        let mut reader = client(&hub, &["/a"], None);
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || (publish(&hub, "/a", "1"), publish(&hub, "/a", "2"))
+        });
+        reader.read(10);
+        reader.subscription.as_mut().unwrap().park();
+        reader.catch_up();
+        publisher.join().unwrap();
+        reader.catch_up();
+        assert_eq!(data(&reader), "12");
+    });
+}
+
+#[test]
+fn a_channel_that_nobody_comes_back_to_goes() {
+    model(|| {
+        let hub = hub_with_history();
+        // It is among those without members, and has one again.
+        drop(client(&hub, &["/a"], None));
+        let last = client(&hub, &["/a"], None);
+        let leaver = thread::spawn(move || drop(last));
+        hub.trim(Duration::ZERO);
+        leaver.join().unwrap();
+        hub.trim(Duration::ZERO);
+        hub.trim(Duration::ZERO);
+        assert_eq!(hub.channels(), 0);
     });
 }

@@ -14,8 +14,13 @@ pub struct Config {
     /// Least time between two passes over the streams: trades latency for CPU. It gathers events, and doesn't hold
     /// back a stream that has more to send than fits in one pass. Zero (the default) flushes at once.
     pub flush_interval: Duration,
-    /// Bytes a reader whose socket is full may fall behind before it is disconnected. Default 1 MiB.
+    /// Bytes a reader whose socket is full may fall behind before [`SlowConsumer`](crate::SlowConsumer) applies. Default
+    /// 1 MiB.
     pub max_lag: u64,
+    /// What clients are told to wait before they come back when their stream has ended (`retry:`, WHATWG HTML §9.2.6), on
+    /// average: each is told a time of its own, at most half as much longer or shorter, so that they don't come all at
+    /// once. `None` (the default) tells them nothing.
+    pub retry: Option<Duration>,
     /// How long a reader may accept no byte at all while some are owed to it. Default 10 s.
     pub stall_timeout: Duration,
     /// From the first byte of a request head (or from the connection's start) to its last. Absolute: a
@@ -38,6 +43,7 @@ impl Default for Config {
             keepalive: Some(Duration::from_secs(15)),
             flush_interval: Duration::ZERO,
             max_lag: 1 << 20,
+            retry: None,
             stall_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
@@ -51,6 +57,7 @@ impl Config {
     /// The same, with times that a clock can reach.
     pub(crate) fn bounded(mut self) -> Config {
         self.keepalive = self.keepalive.map(bounded);
+        self.retry = self.retry.map(bounded);
         for time in [&mut self.flush_interval, &mut self.stall_timeout, &mut self.head_timeout, &mut self.idle_timeout]
         {
             *time = bounded(*time);

@@ -4,19 +4,23 @@
 //! dropped when the stream opens; a stream lies in the slab whole, for a box of its own costs more than the larger
 //! entry (366 resident bytes instead of 482 at 15,000 idle streams). Neither keeps a buffer.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::ops::BitOr;
 
 use mio::net::TcpStream;
+use smallvec::SmallVec;
 use sse_core::Subscription;
 
 use crate::proto::Http1;
 use crate::service::Peer;
 use crate::stream::{EndReason, StreamEnd, StreamView};
+use crate::topic::Place;
 
 /// Bytes a stream is given in one pass: enough that a call's fixed cost vanishes, and so little that a thousand
-/// connections far behind still take turns within milliseconds.
-const FLUSH_BYTES: usize = 64 << 10;
+/// connections far behind still take turns within milliseconds. A little less than what one segment of TCP carries over
+/// loopback, 65,483 bytes, and one offloaded to a network card: 64 KiB would leave a second packet of some bytes, and
+/// packets are what costs (a quarter of the throughput, docs/PERFORMANCE.md).
+const FLUSH_BYTES: usize = 63 << 10;
 
 /// Reads of what a client says on an open stream, per pass. There should be nothing: it is read to notice the end.
 const DISCARD_READS: usize = 4;
@@ -62,9 +66,8 @@ pub(crate) struct Exchange {
 /// The cold side of a stream.
 pub(crate) struct Stream<S> {
     pub(crate) session: S,
-    /// The key of its topic, and its place there.
-    pub(crate) topic: u32,
-    pub(crate) place: u32,
+    /// Its places, one in the topic of each of its patterns.
+    pub(crate) places: SmallVec<[Place; 1]>,
     /// What must be sent before any frame: the rest of the head, or of a keepalive.
     pub(crate) owed: Vec<u8>,
     /// The stream ends when its cursor gets here.
@@ -81,6 +84,8 @@ pub(crate) enum Flush {
     More,
     /// The socket is full.
     Blocked,
+    /// The reader was too far behind, and has jumped to the present.
+    Skipped,
     /// The stream is over.
     End(EndReason),
 }
@@ -97,31 +102,37 @@ impl<S> Connection<S> {
         let mut budget = FLUSH_BYTES;
         // Ends: each round takes from the budget, or returns.
         let outcome = loop {
-            let chunk = subscription.chunk();
-            let chunk = &chunk[..chunk.len().min(budget)];
-            if chunk.is_empty() {
-                break if budget == 0 { Flush::More } else { Flush::Done };
+            let [first, second] = subscription.chunks();
+            let first = &first[..first.len().min(budget)];
+            let second = &second[..second.len().min(budget - first.len())];
+            let length = first.len() + second.len();
+            if length == 0 {
+                break if budget == 0 || subscription.is_replaying() { Flush::More } else { Flush::Done };
             }
-            let length = chunk.len();
-            match write(&mut self.socket, chunk) {
+            match write_both(&mut self.socket, first, second) {
                 Ok(sent) => {
                     subscription.advance(sent);
                     self.active_at = tick;
                     budget -= sent;
                     // A short write has found the socket full: an edge will come (epoll(7), question 9).
                     if sent < length {
-                        self.flags.insert(Flags::BLOCKED);
                         break Flush::Blocked;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.active_at = tick;
-                    self.flags.insert(Flags::BLOCKED);
                     break Flush::Blocked;
                 }
                 Err(error) => return Flush::End(end_of(&error)),
             }
         };
+        if outcome == Flush::Blocked {
+            self.flags.insert(Flags::BLOCKED);
+            if subscription.is_replaying() {
+                // A crowd that replays must not hold a slice each.
+                subscription.park();
+            }
+        }
         if self.flags.contains(Flags::LEAVING) && may_leave(subscription, stream, outcome) {
             return Flush::End(EndReason::Drained);
         }
@@ -141,10 +152,23 @@ impl<S> Connection<S> {
         outcome.unwrap_or(Flush::Done)
     }
 
-    /// Sends the head of a stream just opened.
+    /// Sends the head of a stream just opened. [`Flush::More`]: there are frames for it already.
     pub(crate) fn send_head(&mut self) -> Flush {
-        let Role::Stream { stream, .. } = &mut self.role else { return Flush::Done };
-        send_owed(&mut self.socket, &mut self.flags, &mut stream.owed).unwrap_or(Flush::Done)
+        let Role::Stream { subscription, stream } = &mut self.role else { return Flush::Done };
+        let outcome = send_owed(&mut self.socket, &mut self.flags, &mut stream.owed);
+        let has_more = subscription.is_replaying() || !subscription.chunk().is_empty();
+        outcome.unwrap_or(if has_more { Flush::More } else { Flush::Done })
+    }
+
+    /// Sends a last block if that can be done at once: the stream is about to end.
+    pub(crate) fn send_last(&mut self, block: &[u8]) {
+        if let Role::Stream { subscription, .. } = &self.role
+            && self.flags.is_plain()
+            && subscription.at_frame_boundary()
+        {
+            // Without an answer: the client knows without it when to come back, if only with all the others.
+            let _ = write(&mut self.socket, block);
+        }
     }
 
     /// Reads past what the client says on an open stream. [`Flush::More`]: there may be more.
@@ -221,23 +245,56 @@ pub(crate) fn write(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// One write of two pieces, again if a signal broke in. The second is empty but where a block ends.
+#[inline]
+fn write_both(socket: &mut TcpStream, first: &[u8], second: &[u8]) -> io::Result<usize> {
+    if second.is_empty() {
+        return write(socket, first);
+    }
+    loop {
+        match socket.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// The first part of a flush for a connection with any flag up. `None`: go on with its frames.
 #[cold]
 fn flush_specially<S>(
     socket: &mut TcpStream,
     flags: &mut Flags,
-    subscription: &Subscription,
+    subscription: &mut Subscription,
     stream: &mut Stream<S>,
     max_lag: u64,
 ) -> Option<Flush> {
     if flags.contains(Flags::BLOCKED) {
-        return Some(if subscription.lag() > max_lag { Flush::End(EndReason::Lagged) } else { Flush::Done });
+        return Some(fall_behind(*flags, subscription, max_lag));
     }
     if flags.contains(Flags::QUEUED) {
-        // Its turn comes from the backlog.
+        // Its turn comes from the backlog. If that takes long, what it has yet to read must not pile up.
+        if !subscription.is_replaying() && subscription.lag() > max_lag {
+            subscription.park();
+        }
         return Some(Flush::Done);
     }
     send_owed(socket, flags, &mut stream.owed)
+}
+
+/// There is something new for a reader whose socket is full.
+fn fall_behind(flags: Flags, subscription: &mut Subscription, max_lag: u64) -> Flush {
+    let outcome = match subscription.lag() > max_lag {
+        false => Flush::Done,
+        true if flags.contains(Flags::SKIPPING) => {
+            subscription.skip();
+            Flush::Skipped
+        }
+        true => return Flush::End(EndReason::Lagged),
+    };
+    if !subscription.is_replaying() {
+        subscription.park();
+    }
+    outcome
 }
 
 /// Sends what comes before frames. `None`: nothing is owed any more.
@@ -295,6 +352,8 @@ impl Flags {
     pub(crate) const WATCHED: Flags = Flags(1 << 4);
     /// On the worker's attention list: it has no turn before that one.
     pub(crate) const ATTENTIVE: Flags = Flags(1 << 5);
+    /// The reader jumps to the present when it is too far behind.
+    pub(crate) const SKIPPING: Flags = Flags(1 << 6);
 
     /// Whether frames may be sent without further ado.
     pub(crate) fn is_plain(self) -> bool {
@@ -331,7 +390,7 @@ mod tests {
     fn an_idle_stream_is_small() {
         let entry = size_of::<Connection<()>>();
         let stream = size_of::<Stream<()>>();
-        assert!(entry <= 160 && stream <= 64, "{entry} + {stream} bytes");
+        assert!(entry <= 208 && stream <= 64, "{entry} + {stream} bytes");
     }
 
     #[test]

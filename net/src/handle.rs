@@ -67,6 +67,7 @@ impl<S> Handle<S> {
             accept_errors: read(&self.shared.accept_errors),
             lagged: read(&self.shared.lagged),
             stalled: read(&self.shared.stalled),
+            skipped: read(&self.shared.skipped),
         }
     }
 
@@ -114,6 +115,8 @@ pub struct Counters {
     pub lagged: u64,
     /// Streams ended because their reader took nothing for too long.
     pub stalled: u64,
+    /// Times that a reader fell too far behind and jumped to the present.
+    pub skipped: u64,
 }
 
 /// What all workers and handles share. Every field may be touched by any thread; none guards another.
@@ -126,6 +129,7 @@ pub(crate) struct Shared<S> {
     pub(crate) accept_errors: AtomicU64,
     pub(crate) lagged: AtomicU64,
     pub(crate) stalled: AtomicU64,
+    pub(crate) skipped: AtomicU64,
 }
 
 impl<S> Shared<S> {
@@ -139,6 +143,7 @@ impl<S> Shared<S> {
             accept_errors: AtomicU64::new(0),
             lagged: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
         }
     }
 }

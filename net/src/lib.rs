@@ -13,8 +13,9 @@
 //!   the next pass sends them in one call. One message leaves at once; a hundred thousand a second leave in large
 //!   pieces.
 //! - **A slow reader hurts nobody.** It has no queue: it only falls behind in the log, and beyond
-//!   [`Config::max_lag`] it is cut off. Readers that keep up are never cut off, however fast it is published: who
-//!   publishes faster than the loops can send holds the difference in memory.
+//!   [`Config::max_lag`] it is cut off, or skips to the present. With history it doesn't even hold what it has yet to
+//!   read ([`Subscription::park`](sse_core::Subscription::park)). Readers that keep up are never cut off, however fast
+//!   it is published.
 //! - **Strict HTTP.** What two parties might read differently (request smuggling) is refused.
 //! - No TLS, no HTTP/2, no compression: a proxy in front may add them.
 //!
@@ -34,7 +35,8 @@
 //! - Each loop has its own poll, listeners, connections, timers and inbox; loops share the hub and nothing else. The
 //!   kernel spreads new connections over them (`SO_REUSEPORT`).
 //! - The loop's streams on one channel form a *topic*, with one waker, its *bell*: however many streams there are and
-//!   however often it is rung, it leaves one message in the inbox.
+//!   however often it is rung, it leaves one message in the inbox. A stream of several patterns is in several topics.
+//! - Streams with much to catch up on take turns, a few at a time between the passes for all others.
 //! - Sockets are watched edge-triggered. A turn is bounded (64 KiB for a stream, some tens of actions for an exchange);
 //!   what a spent turn leaves is put on a list for the next pass, since edges don't repeat.
 //! - One timer wheel serves all: deadlines of requests, keepalives, stalls. Keepalives are spread by a phase of
@@ -59,7 +61,7 @@
 //!             return Reply::Response(Response::builder().status(404).body(Bytes::new()).unwrap());
 //!         };
 //!         let head = Response::builder().header("Content-Type", "text/event-stream").body(()).unwrap();
-//!         Reply::Stream(StreamReply { head, filter, session: () })
+//!         Reply::Stream(StreamReply::new(head, filter, ()))
 //!     }
 //!
 //!     fn refuse(&self, error: &RequestError, _: &Peer) -> Response<Bytes> {
@@ -103,6 +105,7 @@ mod listener;
 pub mod proto;
 mod reply;
 mod responder;
+mod retry;
 mod service;
 mod stream;
 mod timers;
@@ -114,7 +117,7 @@ pub use config::Config;
 pub use handle::{Counters, Handle};
 pub use listener::Listeners;
 pub use proto::RequestError;
-pub use reply::{Reply, StreamReply};
+pub use reply::{Reply, SlowConsumer, StreamReply};
 pub use responder::Responder;
 pub use service::{Context, Peer, Service};
 pub use stream::{EndReason, StreamEnd, StreamView};

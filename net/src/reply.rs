@@ -26,10 +26,35 @@ pub enum Reply<S> {
 /// [`Service::closed`](crate::Service::closed).
 #[derive(Debug)]
 pub struct StreamReply<S> {
-    /// Sent at once, before any event; without `Content-Length` and not chunked, since a close ends the stream.
+    /// Sent at once, before any event; without `Content-Length` and not chunked, since a close ends the stream. A field
+    /// `Sse-Resume` is added, which says how the stream begins: `live`, `exact` or `gap` ([`Resume`](sse_core::Resume)).
     pub head: Response<()>,
     /// Which events the stream carries.
     pub filter: Filter,
+    /// The id of the last event that the client has seen, as it says: the stream goes on after it if it can
+    /// ([`Hub::resume`](sse_core::Hub::resume)).
+    pub last_event_id: Option<Box<str>>,
+    /// What happens if the client falls too far behind.
+    pub slow_consumer: SlowConsumer,
     /// What the service wants back when the stream ends.
     pub session: S,
+}
+
+impl<S> StreamReply<S> {
+    /// A stream from now on, whose reader is disconnected if it falls too far behind.
+    #[must_use]
+    pub fn new(head: Response<()>, filter: Filter, session: S) -> StreamReply<S> {
+        StreamReply { head, filter, last_event_id: None, slow_consumer: SlowConsumer::default(), session }
+    }
+}
+
+/// What happens to a reader that falls behind by more than [`Config::max_lag`](crate::Config::max_lag).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SlowConsumer {
+    /// Its connection is closed. It may come back and resume.
+    #[default]
+    Disconnect,
+    /// It jumps to the present, at the end of a frame, and is told so
+    /// ([`GapReason::Lagged`](sse_core::GapReason::Lagged)).
+    Skip,
 }

@@ -7,23 +7,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use slab::Slab;
-use sse_core::Filter;
+use sse_core::Pattern;
 
 use crate::inbox::{Inbox, Message};
 
 /// All topics of one worker.
 pub(crate) struct Topics<S> {
-    keys: HashMap<Filter, u32>,
+    keys: HashMap<Pattern, u32>,
     topics: Slab<Topic<S>>,
     inbox: Arc<Inbox<S>>,
 }
 
 /// A worker's connections on one channel. It lives as long as it has members.
 pub(crate) struct Topic<S> {
-    filter: Filter,
+    pattern: Pattern,
     bell: Arc<Bell<S>>,
     /// The members' tokens, in no order.
     members: Vec<u32>,
+}
+
+/// A connection's place in a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The topic's key.
+    pub(crate) topic: u32,
+    /// The index among its members.
+    pub(crate) member: u32,
 }
 
 impl<S: Send + 'static> Topics<S> {
@@ -31,34 +40,35 @@ impl<S: Send + 'static> Topics<S> {
         Topics { keys: HashMap::new(), topics: Slab::new(), inbox }
     }
 
-    /// The key of the topic for this filter, made if need be, and the one waker of its members. A topic that nobody
+    /// The key of the topic for this pattern, made if need be, and the one waker of its members. A topic that nobody
     /// joins after this is to be [`discard_empty`](Self::discard_empty)-ed.
-    pub(crate) fn open(&mut self, filter: &Filter) -> (u32, Waker) {
-        let key = match self.keys.entry(filter.clone()) {
+    pub(crate) fn open(&mut self, pattern: &Pattern) -> (u32, Waker) {
+        let key = match self.keys.entry(pattern.clone()) {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
                 let slot = self.topics.vacant_entry();
                 let key = u32::try_from(slot.key()).expect("fewer topics than descriptors");
                 let bell = Bell::new(Arc::clone(&self.inbox), Ring::Topic(key));
-                slot.insert(Topic { filter: filter.clone(), bell, members: Vec::new() });
+                slot.insert(Topic { pattern: pattern.clone(), bell, members: Vec::new() });
                 *entry.insert(key)
             }
         };
         (key, Waker::from(Arc::clone(&self.topics[key as usize].bell)))
     }
 
-    /// Adds a connection; gives its place among the members.
-    pub(crate) fn join(&mut self, key: u32, token: u32) -> u32 {
+    /// Adds a connection; gives its place.
+    pub(crate) fn join(&mut self, key: u32, token: u32) -> Place {
         let members = &mut self.topics[key as usize].members;
         members.push(token);
-        u32::try_from(members.len() - 1).expect("fewer members than descriptors")
+        Place { topic: key, member: u32::try_from(members.len() - 1).expect("fewer members than descriptors") }
     }
 
-    /// Takes out the member at `place`. Gives the token of the one who has this place now, if any.
-    pub(crate) fn leave(&mut self, key: u32, place: u32) -> Option<u32> {
+    /// Takes out who is at `place`. Gives the token of the one who has this place now, if any.
+    pub(crate) fn leave(&mut self, place: Place) -> Option<u32> {
+        let Place { topic: key, member } = place;
         let members = &mut self.topics[key as usize].members;
-        members.swap_remove(place as usize);
-        let moved = members.get(place as usize).copied();
+        members.swap_remove(member as usize);
+        let moved = members.get(member as usize).copied();
         // What a crowd left behind is given back.
         if members.capacity() > 64 && members.len() < members.capacity() / 4 {
             members.shrink_to(members.len() * 2);
@@ -71,7 +81,7 @@ impl<S: Send + 'static> Topics<S> {
     pub(crate) fn discard_empty(&mut self, key: u32) {
         if self.topics[key as usize].members.is_empty() {
             let topic = self.topics.remove(key as usize);
-            self.keys.remove(&topic.filter);
+            self.keys.remove(&topic.pattern);
         }
     }
 

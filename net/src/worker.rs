@@ -90,7 +90,7 @@ pub(crate) struct Worker<V: Service> {
     /// Topics whose bell has rung.
     dirty: Vec<u32>,
     /// Streams with more to send.
-    backlog: Vec<u32>,
+    backlog: VecDeque<u32>,
     /// Connections with more to read or to do.
     attention: Vec<ConnectionKey>,
     /// Listeners with more to accept.
@@ -112,6 +112,7 @@ pub(crate) struct Worker<V: Service> {
     shared: Arc<Shared<V::Session>>,
     handle: Handle<V::Session>,
     config: Config,
+    started: Instant,
     /// When this pass began, and its tick.
     now: Instant,
     tick: u64,
@@ -144,7 +145,7 @@ impl<V: Service> Worker<V> {
             inbox,
             timers,
             dirty: Vec::new(),
-            backlog: Vec::new(),
+            backlog: VecDeque::new(),
             attention: Vec::new(),
             rush: Vec::new(),
             outcomes: Vec::new(),
@@ -161,6 +162,7 @@ impl<V: Service> Worker<V> {
             shared,
             keepalive_ticks: config.keepalive.map(keepalive_ticks),
             config,
+            started: now,
             now,
             tick: 0,
             flush_at: now,
@@ -336,15 +338,14 @@ impl<V: Service> Worker<V> {
     /// Gives back what a crowd of connections has left behind.
     fn trim(&mut self) {
         if self.housekeeper {
-            self.hub.trim();
+            self.hub.trim(self.now.duration_since(self.started));
         }
         self.topics.trim();
         if self.connections.len() < self.connections.capacity() / 4 {
             self.connections.shrink_to_fit();
         }
-        for list in [&mut self.dirty, &mut self.backlog] {
-            list.shrink_to(list.len().max(EVENTS_PER_PASS));
-        }
+        self.dirty.shrink_to(EVENTS_PER_PASS);
+        self.backlog.shrink_to(EVENTS_PER_PASS);
         self.timers.arm(self.timers.tick_after(self.now + TRIM_PERIOD), Timer::Trim);
     }
 

@@ -28,8 +28,9 @@ use crate::router::{Route, Router};
 use crate::routes::{Methods, Routes};
 use crate::session::Session;
 use crate::shed::Shedder;
+use crate::slow_consumers::SlowConsumers;
 use crate::status::StatusBoard;
-use crate::{health, publish, subscribe};
+use crate::{health, publish, resume, subscribe};
 
 /// Everything that answers, shared by all event loops.
 pub(crate) struct App {
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) middleware: Vec<Middleware>,
     pub(crate) routes: Routes,
     pub(crate) shedder: Arc<Shedder>,
+    pub(crate) slow_consumers: SlowConsumers,
     /// `None`: switched off.
     pub(crate) admin: Option<Admin>,
     /// Whether events may be published over HTTP.
@@ -122,13 +124,18 @@ impl App {
         let Exchange { request, added, .. } = exchange;
         let mut head = Response::new(());
         *head.headers_mut() = subscribe::stream_headers();
-        self.cors.apply(request.headers(), head.headers_mut());
+        self.cors.apply_to_stream(request.headers(), head.headers_mut());
         middleware::overlay(added, head.headers_mut());
 
         let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
         let agent = self.agents.intern(agent);
-        let session = Session::new(request.uri().path(), filter.pattern().as_str(), agent, slot);
-        sse_net::Reply::Stream(StreamReply { head, filter, session })
+        sse_net::Reply::Stream(StreamReply {
+            head,
+            session: Session::new(request.uri().path(), &filter.to_string(), agent, slot),
+            last_event_id: resume::last_event_id(&request),
+            slow_consumer: self.slow_consumers.policy(&filter),
+            filter,
+        })
     }
 
     /// Whether the answer is for our own pages only: the admin page's JSON names clients, which is no other site's
@@ -157,7 +164,7 @@ impl App {
             return Err(Problem::method_not_allowed(request.method(), route.allow()));
         }
         match route {
-            Route::Subscribe { namespace } => subscribe::answer(namespace, self.hub.limits()),
+            Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
             Route::Publish { namespace } => publish::single(self.publishing()?, request, namespace),
             Route::PublishBatch => publish::batch(self.publishing()?, request),
             Route::AdminPage => self.admin()?.page.answer(),

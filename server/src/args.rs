@@ -43,9 +43,25 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_FLUSH_INTERVAL", value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
     flush_interval: Duration,
 
-    /// How far a reader may fall behind before it is disconnected
+    /// Past events kept so that clients can resume; 0 = none, and no `id:` lines
+    #[arg(long, env = "SSE_HISTORY_BYTES", value_name = "SIZE", default_value = "32MiB")]
+    history_bytes: Size,
+
+    /// How long past events are kept, within --history-bytes
+    #[arg(long, env = "SSE_HISTORY_AGE", value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
+    history_age: Duration,
+
+    /// How far a reader may fall behind
     #[arg(long, env = "SSE_MAX_LAG", value_name = "SIZE", default_value = "1MiB")]
     max_lag: Size,
+
+    /// What happens then: `disconnect` or `skip`; beneath one namespace with its prefix: `/time=skip`. Repeatable
+    #[arg(long, env = "SSE_SLOW_CONSUMER", value_name = "POLICY", value_delimiter = ',', default_value = "disconnect")]
+    slow_consumer: Vec<String>,
+
+    /// After how long a client is to come back: the mean of random times, one for each; 0 = as it likes
+    #[arg(long, env = "SSE_RETRY", value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
+    retry: Duration,
 
     /// Connections served at once [default: what the file-descriptor limit allows, less a reserve]
     #[arg(long, env = "SSE_MAX_CONNECTIONS", value_name = "N")]
@@ -117,7 +133,11 @@ impl From<Args> for Config {
             prefix: args.prefix,
             keepalive: (!args.keepalive.is_zero()).then_some(args.keepalive),
             flush_interval: args.flush_interval,
+            history_bytes: usize::try_from(args.history_bytes.0).unwrap_or(usize::MAX),
+            history_age: args.history_age,
             max_lag: args.max_lag.0,
+            slow_consumers: args.slow_consumer,
+            retry: (!args.retry.is_zero()).then_some(args.retry),
             max_connections: args.max_connections,
             max_connections_per_ip: args.max_connections_per_ip,
             cors_origins: args.cors_origin,
@@ -183,6 +203,14 @@ mod tests {
         assert_eq!(config.keepalive, None);
         assert_eq!(config.flush_interval, Duration::from_millis(500));
         assert_eq!(config.max_lag, 65_536);
+        let config = Config::from(parse(&["--history-bytes", "0", "--history-age", "1h", "--retry", "0"]).unwrap());
+        assert_eq!((config.history_bytes, config.history_age, config.retry), (0, Duration::from_secs(3600), None));
+    }
+
+    #[test]
+    fn a_policy_for_one_prefix_leaves_the_default_to_the_library() {
+        let args = parse(&["--slow-consumer", "/time=skip", "--slow-consumer", "/a=skip,/a/b=disconnect"]).unwrap();
+        assert_eq!(args.slow_consumer, ["/time=skip", "/a=skip", "/a/b=disconnect"]);
     }
 
     #[test]
@@ -191,7 +219,10 @@ mod tests {
             ("--listen", "localhost"),
             ("--workers", "many"),
             ("--keepalive", "15"),
+            ("--history-bytes", "much"),
+            ("--history-age", "old"),
             ("--max-lag", "1mb"),
+            ("--retry", "2"),
             ("--log-format", "xml"),
         ] {
             let error = parse(&[flag, value]).unwrap_err();

@@ -23,6 +23,7 @@ use crate::router::Router;
 use crate::routes::{Handler, Routes};
 use crate::server::Server;
 use crate::shed::Shedder;
+use crate::slow_consumers::SlowConsumers;
 use crate::status::{Facts, StatusBoard};
 
 /// Makes a [`Server`] with middleware and routes of the embedder's own.
@@ -134,6 +135,7 @@ fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
         keepalive: config.keepalive.filter(|keepalive| !keepalive.is_zero()),
         flush_interval: config.flush_interval,
         max_lag: config.max_lag,
+        retry: config.retry.filter(|retry| !retry.is_zero()),
         max_connections,
         ..sse_net::Config::default()
     })
@@ -153,7 +155,13 @@ fn app(
         table.insert(method, &path, handler)?;
     }
     let facts = Facts::now();
-    let hub = Hub::new(HubConfig { epoch: facts.epoch(), limits: config.limits, ..HubConfig::default() });
+    let hub = Hub::new(HubConfig {
+        epoch: facts.epoch(),
+        limits: config.limits,
+        history_bytes: config.history_bytes,
+        history_age: config.history_age,
+        ..HubConfig::default()
+    });
     let shedder = Arc::new(Shedder::default());
     let admin = config.admin.then(|| Admin {
         page: AdminPage::new(router.prefix()),
@@ -162,6 +170,7 @@ fn app(
     Ok(App {
         cors: Cors::parse(config)?,
         proxies: TrustedProxies::parse(&config.trusted_proxies)?,
+        slow_consumers: SlowConsumers::parse(&config.slow_consumers, &config.limits)?,
         publish: config.publish,
         routes: table,
         hub,
@@ -236,6 +245,7 @@ mod tests {
         assert_eq!(setting(Config { prefix: "/admin".to_owned(), ..config() }), "prefix");
         assert_eq!(setting(Config { max_connections: Some(0), ..config() }), "max-connections");
         assert_eq!(setting(Config { max_connections_per_ip: Some(0), ..config() }), "max-connections-per-ip");
+        assert_eq!(setting(Config { slow_consumers: vec!["x".to_owned()], ..config() }), "slow-consumer");
         assert_eq!(setting(Config { cors_origins: vec!["x".to_owned()], ..config() }), "cors-origin");
         assert_eq!(setting(Config { trusted_proxies: vec!["x".to_owned()], ..config() }), "trust-proxy");
     }

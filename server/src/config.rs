@@ -27,8 +27,23 @@ pub struct Config {
     pub keepalive: Option<Duration>,
     /// Least time between two passes over the connections: trades latency for CPU.
     pub flush_interval: Duration,
-    /// How many bytes a reader may fall behind before it is disconnected.
+    /// Bytes of past events that are kept, so that clients which were away can resume; up to half as much again
+    /// is kept to let them do so cheaply. 0 means no history: then frames have no `id:` lines either, and who comes back
+    /// goes on with what is new.
+    pub history_bytes: usize,
+    /// How long past events are kept, within [`history_bytes`](Self::history_bytes).
+    pub history_age: Duration,
+    /// How many bytes a reader may fall behind. What happens beyond is up to [`slow_consumers`](Self::slow_consumers).
     pub max_lag: u64,
+    /// What becomes of readers that are too far behind. `disconnect` (then their clients come back and resume) or `skip`
+    /// (they stay, and go on with what is new after an event `gap`) is for all; `PREFIX=POLICY`, such as `/time=skip`, for
+    /// the subscriptions at and beneath a namespace. The longest prefix counts. A `*` in a subscription is a segment like
+    /// any other here: only a prefix that has it too covers it. Who subscribes to several namespaces is skipped if the
+    /// policy of each is `skip`.
+    pub slow_consumers: Vec<String>,
+    /// After how long a client whose connection was lost is to come back. Each is told another time, up to half as much
+    /// shorter or longer, so that not all come back at once. `None` (or zero) leaves it to the clients.
+    pub retry: Option<Duration>,
     /// Connections served at once; beyond it they are turned away with an invitation to come back.
     /// `None`: as many as the limit on file descriptors (`RLIMIT_NOFILE`, which binding raises as far as the system lets
     /// it be) allows, less a reserve.
@@ -61,7 +76,11 @@ impl Default for Config {
             prefix: "/subscribe".to_owned(),
             keepalive: Some(Duration::from_secs(15)),
             flush_interval: Duration::ZERO,
+            history_bytes: 32 * 1024 * 1024,
+            history_age: Duration::from_secs(10 * 60),
             max_lag: 1024 * 1024,
+            slow_consumers: vec!["disconnect".to_owned()],
+            retry: Some(Duration::from_secs(2)),
             max_connections: None,
             max_connections_per_ip: None,
             cors_origins: vec!["*".to_owned()],

@@ -1,8 +1,8 @@
 //! Cross-origin resource sharing: which pages elsewhere may read our answers (Fetch standard, "CORS protocol").
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method};
 
@@ -35,6 +35,15 @@ impl Cors {
     /// The same where no request could be read.
     pub(crate) fn apply_unasked(&self, answer: &mut HeaderMap) {
         self.apply_for(None, answer);
+    }
+
+    /// What the head of a stream carries: whoever may read it may also see how it was resumed, which browsers otherwise
+    /// keep to themselves.
+    pub(crate) fn apply_to_stream(&self, request: &HeaderMap, head: &mut HeaderMap) {
+        self.apply(request, head);
+        if head.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            head.append(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Sse-Resume"));
+        }
     }
 
     fn apply_for(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
@@ -208,6 +217,18 @@ mod tests {
             let headers = answer(&cors, origin);
             assert!(!headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{origin}");
             assert_eq!(headers[VARY], "Origin");
+        }
+    }
+
+    #[test]
+    fn a_stream_shows_how_it_was_resumed_to_whom_it_may_concern() {
+        let cors = cors(&["https://example.com"]);
+        for (origin, exposed) in [("https://example.com", Some("Sse-Resume")), ("https://evil.example", None)] {
+            let request = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+            let mut head = HeaderMap::new();
+            cors.apply_to_stream(&request, &mut head);
+            let value = head.get(ACCESS_CONTROL_EXPOSE_HEADERS).map(|value| value.to_str().unwrap());
+            assert_eq!(value, exposed, "{origin}");
         }
     }
 

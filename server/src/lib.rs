@@ -38,8 +38,8 @@
 //! # Trade-offs
 //!
 //! Handlers and middleware run on the event loops' threads: an answer that takes work which blocks is given
-//! [later](Reply::later), from a thread of its own. Without history, a client that was away has missed what was
-//! published meanwhile.
+//! [later](Reply::later), from a thread of its own. History is kept in memory and has bounds: a client that was away for
+//! longer, or while the server was restarted, is told that it has missed something, not what.
 //!
 //! # Features
 //!
@@ -65,14 +65,17 @@ mod publish;
 mod publisher;
 mod reply;
 mod request;
+mod resume;
 mod router;
 mod routes;
 mod server;
 mod service;
 mod session;
 mod shed;
+mod slow_consumers;
 mod status;
 mod subscribe;
+mod text;
 
 pub use builder::{BindError, Builder};
 pub use bytes::Bytes;
@@ -85,7 +88,7 @@ pub use publisher::Publisher;
 pub use reply::{Reply, Responder};
 pub use request::Request;
 pub use server::Server;
-pub use sse_core::{Event, EventError, EventId, Filter, Hub, Limits, NamespaceError};
+pub use sse_core::{Event, EventError, EventId, Filter, FilterError, Hub, Limits, NamespaceError, Pattern};
 
 /// The examples of the README, as doctests.
 #[cfg(doctest)]

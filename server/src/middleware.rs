@@ -1,7 +1,7 @@
 //! Functions of the embedder's that see every request before anything else does.
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue, SET_COOKIE, VARY};
+use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderName, HeaderValue, SET_COOKIE, VARY};
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::problem::Problem;
@@ -47,7 +47,7 @@ impl Verdict {
     }
 
     /// Add a header to whatever the answer will be, an event stream's head included. It replaces one that the answer
-    /// has of the same name; `Vary` and `Set-Cookie` are added to.
+    /// has of the same name; `Vary`, `Set-Cookie` and `Access-Control-Expose-Headers` are added to.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Verdict {
         add(&mut self.headers, &name, value);
         self
@@ -73,7 +73,7 @@ pub(crate) fn overlay(added: HeaderMap, answer: &mut HeaderMap) {
 }
 
 fn add(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
-    if name == VARY || name == SET_COOKIE {
+    if [VARY, SET_COOKIE, ACCESS_CONTROL_EXPOSE_HEADERS].contains(name) {
         headers.append(name, value);
     } else {
         headers.insert(name, value);

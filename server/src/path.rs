@@ -4,6 +4,7 @@
 //! interpreted: an empty segment, `.` and `..`, control characters, escapes that are no UTF-8, and a slash that
 //! only appears after decoding.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
@@ -67,6 +68,16 @@ impl Path {
     }
 }
 
+/// The text of a query's value, decoded once as `application/x-www-form-urlencoded` has it (`+` is a space), with the
+/// strictness of paths. What it names is for its parser to judge.
+pub(crate) fn decode_query_value(raw: &str) -> Result<String, PathError> {
+    if !escapes_are_whole(raw) {
+        return Err(PathError::BadEscape);
+    }
+    let spaced = raw.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned).map_err(|_| PathError::NotUtf8)
+}
+
 fn push_segment(text: &mut String, raw: &str) -> Result<(), PathError> {
     if raw.is_empty() {
         return Err(PathError::EmptySegment);
@@ -119,9 +130,9 @@ impl fmt::Display for PathError {
             }
             PathError::Control => "The path has a control character: remove it.",
             PathError::BadEscape => {
-                "The path has a `%` without two hexadecimal digits after it: write %25 for a percent sign."
+                "There is a `%` without two hexadecimal digits after it: write %25 for a percent sign."
             }
-            PathError::NotUtf8 => "The path is not UTF-8 once its percent escapes are decoded.",
+            PathError::NotUtf8 => "The percent escapes don't decode to UTF-8.",
         })
     }
 }
@@ -180,6 +191,14 @@ mod tests {
         ] {
             assert_eq!(text(raw), Err(why), "{raw}");
         }
+    }
+
+    #[test]
+    fn query_values_are_decoded_as_forms_and_as_strictly_as_paths() {
+        assert_eq!(decode_query_value("%2Fa%2Fb").as_deref(), Ok("/a/b"));
+        assert_eq!(decode_query_value("/new+york/a%2Bb/100%2525").as_deref(), Ok("/new york/a+b/100%25"));
+        assert_eq!(decode_query_value("/%4"), Err(PathError::BadEscape));
+        assert_eq!(decode_query_value("/%ff"), Err(PathError::NotUtf8));
     }
 
     #[test]

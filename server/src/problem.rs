@@ -53,6 +53,12 @@ impl Problem {
         Problem::new(status, detail)
     }
 
+    /// The sentence for people.
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// With a header on the answer, such as `WWW-Authenticate`.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
         self.headers.push((name, value));

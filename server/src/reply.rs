@@ -45,7 +45,8 @@ impl Reply {
         Reply::response(ok(json.into(), HeaderValue::from_static("application/json")))
     }
 
-    /// An event stream with everything the filter covers, from now on.
+    /// An event stream with everything the filter covers: from now on, or, for a client that comes back with
+    /// `Last-Event-ID` (or `?last_event_id=`), from where it left.
     pub fn subscribe(filter: Filter) -> Reply {
         Reply(Kind::Now(Answer::Subscription(filter)))
     }
@@ -91,7 +92,7 @@ impl fmt::Debug for Reply {
         match &self.0 {
             Kind::Now(Answer::Response(response)) => f.debug_tuple("Response").field(&response.status()).finish(),
             Kind::Now(Answer::Subscription(filter)) => {
-                f.debug_tuple("Subscription").field(&filter.pattern().as_str()).finish()
+                f.debug_tuple("Subscription").field(&format_args!("{filter}")).finish()
             }
             Kind::Later(_) => f.write_str("Later"),
         }

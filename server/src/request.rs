@@ -58,11 +58,16 @@ impl Request {
 
     /// The same before anyone has looked whether it is UTF-8.
     pub(crate) fn query_bytes(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let pairs = self.inner.uri().query()?.split('&');
+        self.query_raw(name).next().map(decode)
+    }
+
+    /// All values of this name in the query, as they were sent.
+    pub(crate) fn query_raw<'r>(&'r self, name: &str) -> impl Iterator<Item = &'r str> {
+        let pairs = self.inner.uri().query().unwrap_or_default().split('&');
         pairs
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .find(|(key, _)| *decode(key) == *name.as_bytes())
-            .map(|(_, value)| decode(value))
+            .filter(|(key, _)| *decode(key) == *name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     /// All headers.
@@ -114,5 +119,6 @@ mod tests {
         assert_eq!(request.query("a+b").as_deref(), Some("\u{FFFD}"));
         assert_eq!(request.query_bytes("a+b").as_deref(), Some(&[0xff][..]));
         assert_eq!(request.query("other"), None);
+        assert_eq!(request.query_raw("event").collect::<Vec<_>>(), ["new+dog%21", "x"]);
     }
 }

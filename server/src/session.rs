@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::limits::Slot;
+use crate::text::cut;
 
-/// The longest path and namespace kept. Ours fit; an embedder's may be longer.
+/// The longest path and namespace kept. One namespace of ours fits; many in one stream, or an embedder's, may not.
 const MAX_BYTES: usize = 4096;
 
 /// What is remembered of an open stream. There may be a million of them, so it is small: the path, of which the
@@ -24,7 +25,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(path: &str, namespace: &str, agent: Arc<str>, slot: Slot) -> Session {
-        let (path, namespace) = (cut(path), cut(namespace));
+        let (path, namespace) = (cut(path, MAX_BYTES), cut(namespace, MAX_BYTES));
         let (texts, namespace_start) = match path.strip_suffix(namespace) {
             Some(before) => (path.into(), before.len()),
             None => ([path, namespace].concat().into_boxed_str(), path.len()),
@@ -39,6 +40,7 @@ impl Session {
         &self.texts[..usize::from(self.path_end)]
     }
 
+    /// What is subscribed to; several namespaces are separated by commas.
     pub(crate) fn namespace(&self) -> &str {
         &self.texts[usize::from(self.namespace_start)..]
     }
@@ -56,12 +58,6 @@ impl Session {
     }
 }
 
-/// The longest beginning that may be kept and is whole characters.
-fn cut(text: &str) -> &str {
-    let end = (0..=text.len().min(MAX_BYTES)).rev().find(|&end| text.is_char_boundary(end));
-    &text[..end.unwrap_or_default()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,9 +70,13 @@ mod tests {
 
     #[test]
     fn gives_back_what_it_was_given() {
-        for (path, namespace) in
-            [("/subscribe/pets", "/pets"), ("/subscribe/pets/", "/pets"), ("/subscribe", "/"), ("/events", "/events")]
-        {
+        for (path, namespace) in [
+            ("/subscribe/pets", "/pets"),
+            ("/subscribe/pets/", "/pets"),
+            ("/subscribe", "/"),
+            ("/events", "/events"),
+            ("/subscribe", "/pets,/time"),
+        ] {
             let session = session(path, namespace);
             assert_eq!((session.path(), session.namespace(), &**session.agent()), (path, namespace, "curl/8"));
             assert_eq!(session.client(), IpAddr::from([192, 0, 2, 1]));

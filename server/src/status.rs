@@ -19,8 +19,8 @@ use bytes::Bytes;
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::{Serialize, Serializer};
-use sse_core::Hub;
-use sse_net::{Handle, StreamView};
+use sse_core::{Hub, Resumes};
+use sse_net::{Counters, Handle, StreamView};
 
 use crate::reply::{Reply, Responder};
 use crate::session::Session;
@@ -115,6 +115,9 @@ impl StatusBoard {
             accepted: counters.accepted,
             shed: self.shedder.streams(),
             disconnected: Disconnected { lagged: counters.lagged, stalled: counters.stalled },
+            slow_consumers: SlowConsumers::from(&counters),
+            resumes: Resumptions::from(&self.hub.resumes()),
+            lag: Lag::over(rows.iter().map(|row| row.lag)),
         };
         Bytes::from(serde_json::to_vec(&status).expect("strings and numbers are always JSON"))
     }
@@ -238,13 +241,16 @@ struct Status<'a> {
     version: &'static str,
     uptime_seconds: u64,
     draining: bool,
-    /// Distinct patterns subscribed to.
+    /// Distinct patterns subscribed to, now or a moment ago.
     channels: usize,
     /// Connections accepted since the start.
     accepted: u64,
     /// Subscribers turned away since the start.
     shed: u64,
     disconnected: Disconnected,
+    slow_consumers: SlowConsumers,
+    resumes: Resumptions,
+    lag: Lag,
 }
 
 /// Streams ended by us since the start, by reason.
@@ -252,6 +258,59 @@ struct Status<'a> {
 struct Disconnected {
     lagged: u64,
     stalled: u64,
+}
+
+/// What became of readers too far behind, since the start: streams ended, and times that one was taken on to what is new.
+#[derive(Serialize)]
+struct SlowConsumers {
+    disconnected: u64,
+    skipped: u64,
+}
+
+impl From<&Counters> for SlowConsumers {
+    fn from(counters: &Counters) -> SlowConsumers {
+        SlowConsumers { disconnected: counters.lagged, skipped: counters.skipped }
+    }
+}
+
+/// How streams were resumed since the start.
+#[derive(Serialize)]
+struct Resumptions {
+    /// With every event since the id.
+    exact: u64,
+    gap: Gaps,
+}
+
+/// How often a client was told that it has missed something, by the reason it was given.
+#[derive(Serialize)]
+struct Gaps {
+    evicted: u64,
+    unknown: u64,
+    restarted: u64,
+    lagged: u64,
+}
+
+impl From<&Resumes> for Resumptions {
+    fn from(resumes: &Resumes) -> Resumptions {
+        let &Resumes { exact, evicted, unknown, restarted, lagged, .. } = resumes;
+        Resumptions { exact, gap: Gaps { evicted, unknown, restarted, lagged } }
+    }
+}
+
+/// Bytes that wait for the readers of the open streams.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Lag {
+    greatest: u64,
+    mean: u64,
+}
+
+impl Lag {
+    fn over(lags: impl ExactSizeIterator<Item = u64> + Clone) -> Lag {
+        let streams = lags.len().max(1) as u128;
+        let sum: u128 = lags.clone().map(u128::from).sum();
+        let mean = u64::try_from(sum / streams).expect("a mean is no greater than the greatest");
+        Lag { greatest: lags.max().unwrap_or_default(), mean }
+    }
 }
 
 /// Written row by row: there may be very many.
@@ -290,5 +349,13 @@ mod tests {
         let later = facts.started + Duration::from_secs(90);
         assert_eq!(facts.unix_secs(later), (facts.started_unix + Duration::from_secs(90)).as_secs());
         assert!(facts.unix_secs(facts.started) > 1_700_000_000);
+    }
+
+    #[test]
+    fn lag_is_summed_up() {
+        let lag = |lags: &[u64]| Lag::over(lags.iter().copied());
+        assert_eq!(lag(&[]), Lag { greatest: 0, mean: 0 });
+        assert_eq!(lag(&[0, 10, 5, 0]), Lag { greatest: 10, mean: 3 });
+        assert_eq!(lag(&[u64::MAX, u64::MAX]), Lag { greatest: u64::MAX, mean: u64::MAX });
     }
 }

@@ -1,16 +1,56 @@
-//! Event streams: from a path to a filter, from a filter to an open stream.
+//! Event streams: from a path or a query to a filter, from a filter to the head of a stream.
+//!
+//! ```text
+//!   /subscribe/pets/*                             one pattern, in the path
+//!   /subscribe?namespace=/pets&namespace=/time    several, in the query of the root
+//! ```
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
-use sse_core::{Filter, Limits};
+use sse_core::{Filter, Limits, Pattern};
 
+use crate::path;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::request::Request;
 
-/// The stream of a namespace or pattern, as the path names it.
-pub(crate) fn answer(namespace: &str, limits: &Limits) -> Result<Reply, Problem> {
-    let filter = Filter::parse_within(namespace, limits);
-    filter.map(Reply::subscribe).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))
+/// The stream of the namespace or pattern that the path names, or of those that the query names.
+pub(crate) fn answer(request: &Request, namespace: &str, limits: &Limits) -> Result<Reply, Problem> {
+    let mut named = request.query_raw("namespace").peekable();
+    if named.peek().is_none() {
+        let filter = Filter::parse_within(namespace, limits);
+        return filter.map(Reply::subscribe).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error));
+    }
+    if namespace != "/" {
+        let detail = format!(
+            "The path names {namespace:?} and the query names namespaces too: \
+             name one in the path, or all of them in the query of the root."
+        );
+        return Err(bad_request(detail));
+    }
+    several(named, limits).map(Reply::subscribe)
+}
+
+fn several<'q>(named: impl Iterator<Item = &'q str>, limits: &Limits) -> Result<Filter, Problem> {
+    // One more than may be says that they are too many: no more is done for whoever sends ten thousand.
+    let named = named.take(Filter::MAX_PATTERNS + 1);
+    let patterns: Vec<_> = named.map(|raw| pattern(raw, limits)).collect::<Result<_, _>>()?;
+    Filter::any_of(patterns).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))
+}
+
+/// One value of the query. It is as strict as a path, but that slashes may be escaped: `URLSearchParams` does so.
+fn pattern(raw: &str, limits: &Limits) -> Result<Pattern, Problem> {
+    if raw.is_empty() {
+        return Err(bad_request("The query has an empty `namespace=`: write `/` for everything, or leave it out."));
+    }
+    let text = path::decode_query_value(raw)
+        .map_err(|error| bad_request(format!("The namespace {raw:?} in the query can't be read. {error}")))?;
+    Pattern::parse_within(&text, limits)
+        .map_err(|error| bad_request(format!("The namespace {text:?} in the query can't be used: {error}.")))
+}
+
+fn bad_request(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail)
 }
 
 /// What every stream's head says. `X-Accel-Buffering` is how nginx is told to pass events on as they come.
@@ -20,4 +60,45 @@ pub(crate) fn stream_headers() -> HeaderMap {
         (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")),
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(query: &str) -> Result<String, Problem> {
+        several(query.split('&'), &Limits::default()).map(|filter| filter.to_string())
+    }
+
+    #[test]
+    fn values_are_decoded_once_as_forms_are() {
+        assert_eq!(filter("/b&/a/*").unwrap(), "/a/*,/b");
+        assert_eq!(filter("%2Fcaf%C3%A9%2F100%2525").unwrap(), "/café/100%25");
+        assert_eq!(filter("/new+york&/a%2Bb").unwrap(), "/a+b,/new york");
+        assert_eq!(filter("/pets/&/pets&/pets/dogs").unwrap(), "/pets");
+    }
+
+    #[test]
+    fn a_bad_one_is_named() {
+        for (query, words) in [
+            ("/a&", "empty"),
+            ("/a&b", "\"b\""),
+            ("/a&%2Fb%2F%2Fc", "\"/b//c\""),
+            ("/a&/b/..", "\"/b/..\""),
+            ("/a&/b%0A", "\"/b\\n\""),
+            ("/a&/50%", "\"/50%\""),
+            ("/a&/%zz", "\"/%zz\""),
+            ("/a&/%ff", "\"/%ff\""),
+        ] {
+            let detail = filter(query).unwrap_err().detail().to_owned();
+            assert!(detail.contains(words) && detail.ends_with('.'), "{query}: {detail}");
+        }
+    }
+
+    #[test]
+    fn there_may_be_a_hundred() {
+        let query = |count: usize| (0..count).map(|n| format!("/{n}")).collect::<Vec<_>>().join("&");
+        assert_eq!(filter(&query(100)).unwrap().split(',').count(), 100);
+        assert!(filter(&query(101)).unwrap_err().detail().contains("at most 100"));
+    }
 }

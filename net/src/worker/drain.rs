@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Worker, token_of};
 use crate::config::bounded;
 use crate::connection::Role;
+use crate::retry::retry_block;
 use crate::service::Service;
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
@@ -55,7 +56,15 @@ impl<V: Service> Worker<V> {
         let streams = self.connections.iter().filter(|(_, connection)| matches!(connection.role, Role::Stream { .. }));
         let tokens: Vec<u32> = streams.map(|(key, _)| token_of(key)).collect();
         for token in tokens {
+            self.bid_farewell(token);
             self.close(token, EndReason::Drained);
+        }
+    }
+
+    /// Tells a client when to come back.
+    pub(super) fn bid_farewell(&mut self, token: u32) {
+        if let Some(mean) = self.config.retry {
+            self.connections[token as usize].send_last(retry_block(mean).as_bytes());
         }
     }
 

@@ -2,16 +2,21 @@
 
 use std::io::ErrorKind;
 use std::net::Shutdown;
+use std::task::Waker;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
+use smallvec::SmallVec;
+use sse_core::{Pattern, Resume};
 
 use super::Worker;
-use crate::connection::{Connection, Exchange, Role, Stream, read, write};
+use crate::connection::{Connection, Exchange, Flags, Role, Stream, read, write};
 use crate::inbox::Ticket;
 use crate::proto::{Action, DateLine, RequestError};
-use crate::reply::{Reply, StreamReply};
+use crate::reply::{Reply, SlowConsumer, StreamReply};
+use crate::retry::retry_block;
 use crate::service::{Context, Service};
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
@@ -19,6 +24,12 @@ use crate::timers::{ConnectionKey, Timer};
 /// Actions of one connection per pass. A pipelined request takes two, so a peer that pipelines without end gets
 /// about thirty answers before others have their turn.
 const ACTIONS_PER_TURN: usize = 64;
+
+/// Bytes of events that a stream's head may take along.
+const OPENING_BYTES: usize = 4096;
+
+/// How a stream begins, for clients that see its head (`fetch`): [`Resume`] in a word.
+const SSE_RESUME: HeaderName = HeaderName::from_static("sse-resume");
 
 /// What an action came to.
 enum Outcome {
@@ -156,25 +167,43 @@ impl<V: Service> Worker<V> {
     /// Makes the connection a stream, and sends its head.
     fn open_stream(&mut self, token: u32, reply: StreamReply<V::Session>) {
         self.refresh_date();
-        let StreamReply { head, filter, session } = reply;
+        let StreamReply { mut head, filter, last_event_id, slow_consumer, session } = reply;
         let Some(connection) = self.connections.get_mut(token as usize) else { return };
         let Role::Exchange(exchange) = &mut connection.role else { return };
         if !exchange.http.can_stream() {
             exchange.http.handle_stream_head(self.now, &head, &self.date);
             return;
         }
-        let (topic, waker) = self.topics.open(&filter);
-        let Ok(subscription) = self.hub.subscribe(filter, waker) else {
-            self.topics.discard_empty(topic);
+        let topics: SmallVec<[(u32, Waker); 1]> =
+            filter.patterns().iter().map(|pattern| self.topics.open(pattern)).collect();
+        let mut wakers = topics.iter().map(|(_, waker)| waker.clone());
+        // One for each pattern, in their order.
+        let waker = |_: &Pattern| wakers.next().expect("a topic for each pattern");
+        let Ok(mut subscription) = self.hub.subscribe_with(&filter, last_event_id.as_deref(), waker) else {
+            topics.iter().for_each(|(topic, _)| self.topics.discard_empty(*topic));
             // The service has let through a filter that the hub won't take.
             return self.fail(token, StatusCode::INTERNAL_SERVER_ERROR);
         };
-        let place = self.topics.join(topic, token);
-        let owed = exchange.http.handle_stream(&head, &self.date);
+        let places = topics.iter().map(|(topic, _)| self.topics.join(*topic, token)).collect();
+        head.headers_mut().insert(SSE_RESUME, resume_value(subscription.resume()));
+        let mut owed = exchange.http.handle_stream(&head, &self.date);
+        if let Some(mean) = self.config.retry {
+            owed.extend_from_slice(retry_block(mean).as_bytes());
+        }
+        if !subscription.is_replaying() {
+            // The opening, as a rule: it leaves with the head.
+            let chunk = subscription.chunk();
+            let length = chunk.len().min(OPENING_BYTES);
+            owed.extend_from_slice(&chunk[..length]);
+            subscription.advance(length);
+        }
         let unread = exchange.readable || exchange.ending;
-        let stream = Stream { session, topic, place, owed, leave_at: 0 };
+        let stream = Stream { session, places, owed, leave_at: 0 };
         self.service.opened(&stream.session);
         connection.role = Role::Stream { subscription, stream };
+        if slow_consumer == SlowConsumer::Skip {
+            connection.flags.insert(Flags::SKIPPING);
+        }
         connection.active_at = self.tick;
         let key = ConnectionKey { token, serial: connection.serial };
         self.start_stream(key, unread);
@@ -220,4 +249,12 @@ impl<V: Service> Worker<V> {
             self.date = DateLine::new(time);
         }
     }
+}
+
+fn resume_value(resume: Resume) -> HeaderValue {
+    HeaderValue::from_static(match resume {
+        Resume::Live => "live",
+        Resume::Exact => "exact",
+        Resume::Gap(_) => "gap",
+    })
 }

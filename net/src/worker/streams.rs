@@ -11,10 +11,16 @@ use crate::service::Service;
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
 
+/// Turns given to streams in the backlog between two passes over the topics: a few milliseconds' work, so that those who
+/// keep up don't wait for thousands who catch up.
+const BACKLOG_TURNS: usize = 128;
+
 impl<V: Service> Worker<V> {
-    /// Gives another turn to those who wait for one. It goes over the list once as it stands, so it ends.
+    /// Gives another turn to some of those who wait for one, who has waited longest first. It goes over the list at most
+    /// once as it stands, so it ends.
     pub(super) fn flush_backlog(&mut self) {
-        for token in std::mem::take(&mut self.backlog) {
+        for _ in 0..self.backlog.len().min(BACKLOG_TURNS) {
+            let Some(token) = self.backlog.pop_front() else { return };
             if let Some(connection) = self.connections.get_mut(token as usize) {
                 // A slot used anew may be here by an older name: then it isn't queued.
                 if connection.flags.contains(Flags::QUEUED) {
@@ -59,7 +65,14 @@ impl<V: Service> Worker<V> {
             Flush::Done => {}
             Flush::More => self.queue(token),
             Flush::Blocked => self.watch_stall(token),
-            Flush::End(reason) => self.close(token, reason),
+            // A count on its own.
+            Flush::Skipped => drop(self.shared.skipped.fetch_add(1, Ordering::Relaxed)),
+            Flush::End(reason) => {
+                if reason == EndReason::Drained {
+                    self.bid_farewell(token);
+                }
+                self.close(token, reason);
+            }
         }
     }
 
@@ -68,7 +81,7 @@ impl<V: Service> Worker<V> {
         let flags = &mut self.connections[token as usize].flags;
         if !flags.contains(Flags::QUEUED) {
             flags.insert(Flags::QUEUED);
-            self.backlog.push(token);
+            self.backlog.push_back(token);
         }
     }
 
@@ -118,10 +131,13 @@ impl<V: Service> Worker<V> {
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed); // a count on its own
         }
-        if let Some(moved) = self.topics.leave(stream.topic, stream.place)
-            && let Role::Stream { stream: other, .. } = &mut self.connections[moved as usize].role
-        {
-            other.place = stream.place;
+        for place in stream.places {
+            if let Some(moved) = self.topics.leave(place)
+                && let Role::Stream { stream: other, .. } = &mut self.connections[moved as usize].role
+                && let Some(theirs) = other.places.iter_mut().find(|theirs| theirs.topic == place.topic)
+            {
+                *theirs = place;
+            }
         }
         self.service.closed(stream.session, end_of_stream(subscription, reason));
     }
@@ -139,7 +155,7 @@ impl<V: Service> Worker<V> {
     /// A stream has just been blocked: it must not fall behind too far, nor stay so for too long.
     fn watch_stall(&mut self, token: u32) {
         let connection = &mut self.connections[token as usize];
-        if connection.lag() > self.config.max_lag {
+        if connection.lag() > self.config.max_lag && !connection.flags.contains(Flags::SKIPPING) {
             return self.close(token, EndReason::Lagged);
         }
         if !connection.flags.contains(Flags::WATCHED) {

@@ -22,7 +22,7 @@ impl Service for Desk {
         match request.uri().path() {
             "/stream" => {
                 let filter = Filter::parse("/").unwrap();
-                Reply::Stream(StreamReply { head: Response::new(()), filter, session: () })
+                Reply::Stream(StreamReply::new(Response::new(()), filter, ()))
             }
             _ => Reply::Response(Response::new(Bytes::new())),
         }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use crate::support::{STREAM_HEAD, Server, wait_for};
+use crate::support::{HEAD_ALONE, STREAM_HEAD, Server, wait_for};
 use ::http::Response;
 use bytes::Bytes;
 use socket2::SockRef;
@@ -210,7 +210,7 @@ fn excess_connections_get_one_answer() {
     assert!(text.contains("Connection: close\r\n") && text.ends_with("true"), "{text}");
     let mut stream = server.connect();
     stream.send("GET /stream/a HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(stream.read_to_end().ends_with(STREAM_HEAD));
+    assert!(stream.read_to_end().ends_with(HEAD_ALONE));
     assert_eq!(server.handle.streams(), 0);
     drop((excess, stream));
     wait_for("the excess is gone", || server.handle.connections() == 2);

@@ -4,5 +4,6 @@
 mod descriptors;
 mod http;
 mod lifecycle;
+mod resume;
 mod streams;
 mod support;

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENCE, STREAM_HEAD, Server, wait_for};
+use crate::support::{HEAD_ALONE, PATIENCE, Server, wait_for};
 use sse_core::Event;
 use sse_net::{Config, EndReason};
 
@@ -260,7 +260,7 @@ fn a_head_asked_for_is_no_stream() {
     let mut client = server.connect();
     client.send("HEAD /stream/a HTTP/1.1\r\nHost: x\r\n\r\n");
     let text = client.read_to_end();
-    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with(STREAM_HEAD), "{text}");
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with(HEAD_ALONE), "{text}");
     assert_eq!(server.handle.streams(), 0);
     assert!(!server.has_ended_streams());
 }

@@ -9,21 +9,25 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use sse_core::{Event, Filter, Hub, HubConfig};
+use sse_core::{Event, Filter, Hub, HubConfig, Pattern};
 use sse_net::{
-    Config, Context, Handle, Listeners, Peer, Reply, RequestError, Responder, Service, StreamEnd, StreamReply, Workers,
+    Config, Context, Handle, Listeners, Peer, Reply, RequestError, Responder, Service, SlowConsumer, StreamEnd,
+    StreamReply, Workers,
 };
 
 /// Longer than anything takes on a busy machine: reached only by a test that fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The stream head without its date.
-pub(crate) const STREAM_HEAD: &str = "Content-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+pub(crate) const STREAM_HEAD: &str = "Content-Type: text/event-stream\r\nSse-Resume: live\r\nConnection: close\r\n\r\n";
+
+/// The same where no stream opens.
+pub(crate) const HEAD_ALONE: &str = "Content-Type: text/event-stream\r\nConnection: close\r\n\r\n";
 
 /// What a session remembers: the path asked for.
 pub(crate) type Session = String;
 
-/// `/stream/<namespace>` is a stream, `/later` is answered by another thread, `/never` by a responder dropped,
+/// `/stream/<namespace>,<namespace>...` is a stream, whose reader skips with `?slow=skip`; `/later` is answered by another thread, `/never` by a responder dropped,
 /// `/hold` by the test, `/panic` panics; the rest is echoed.
 pub(crate) struct Desk {
     ends: Mutex<Sender<(Session, StreamEnd)>>,
@@ -37,8 +41,13 @@ impl Service for Desk {
         let path = request.uri().path();
         if let Some(namespace) = path.strip_prefix("/stream") {
             let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-            let filter = Filter::parse(namespace).unwrap();
-            return Reply::Stream(StreamReply { head, filter, session: path.to_owned() });
+            let patterns = namespace.split(',').map(|path| Pattern::parse(path).unwrap());
+            let mut reply = StreamReply::new(head, Filter::any_of(patterns).unwrap(), path.to_owned());
+            reply.last_event_id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap().into());
+            if request.uri().query() == Some("slow=skip") {
+                reply.slow_consumer = SlowConsumer::Skip;
+            }
+            return Reply::Stream(reply);
         }
         match path {
             "/later" => {
@@ -82,7 +91,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(config: Config) -> Server {
-        let hub = Hub::new(HubConfig::default());
+        Server::start_with(HubConfig::default(), config)
+    }
+
+    pub(crate) fn start_with(hub: HubConfig, config: Config) -> Server {
+        let hub = Hub::new(hub);
         let listeners = Listeners::bind(&["127.0.0.1:0".parse().unwrap()], config.workers).unwrap();
         let addr = listeners.local_addrs()[0];
         let (sender, ends) = channel();

@@ -1,5 +1,5 @@
-//! Real clients against a real `sse-server` process: what people run must hear what was published, and come back when
-//! the server does.
+//! Real clients against a real `sse-server` process: what people run must hear what was published, miss nothing when its
+//! connection breaks, and come back when the server does.
 //!
 //! Clients that this machine lacks are named on stderr and left out; with `CI=true` they are a failure. What comes from
 //! a package registry is installed by the tests themselves, once, at pinned versions, beneath `target/clients/`.
@@ -7,6 +7,7 @@
 mod browser;
 mod http;
 mod process;
+mod relay;
 mod server;
 mod tools;
 
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 
 use browser::Browser;
 use process::Process;
+use relay::Relay;
 use server::Server;
 use tools::{installed, present, target};
 
@@ -31,8 +33,8 @@ impl Listener for Process {
     }
 }
 
-/// The types of the events below; an unnamed event is a `message`.
-const TYPES: [&str; 3] = ["message", "new-dog", "new-cat"];
+/// The types of the events below, and the server's own; an unnamed event is a `message`.
+const TYPES: [&str; 4] = ["message", "new-dog", "new-cat", "gap"];
 
 /// So short that comments fall between the events; no client shows them.
 const KEEPALIVE: &str = "50ms";
@@ -63,11 +65,30 @@ fn hears_events(server: &Server, listener: &mut dyn Listener) {
     }
 }
 
-/// The listener finds the server again after a restart, as the standard has it do.
+/// The listener gets what was published while its connection was broken, once, as it sends the last id it saw.
+#[track_caller]
+fn misses_nothing(server: &Server, line: &Relay, listener: &mut dyn Listener) {
+    line.cut();
+    for data in ["missed", "missed too"] {
+        server.publish("/pets/dogs", "new-dog", data);
+    }
+    assert_eq!(listener.next(), json!("open"));
+    server.publish("/pets/cats", "new-cat", "live");
+    for event in [["new-dog", "missed"], ["new-dog", "missed too"], ["new-cat", "live"]] {
+        assert_eq!(listener.next(), json!(event));
+    }
+}
+
+/// The listener finds the server again after a restart, as the standard has it do, and is told that it may have missed
+/// something.
 #[track_caller]
 fn comes_back(server: Server, listener: &mut dyn Listener) {
     let server = server.restart();
     assert_eq!(listener.next(), json!("open"));
+    let gap = listener.next();
+    assert_eq!(gap[0], "gap", "{gap}");
+    let told: Value = serde_json::from_str(gap[1].as_str().expect("data is text")).expect("a gap is JSON");
+    assert_eq!(told["reason"], "restarted");
     server.publish("/pets/dogs", "new-dog", "Dauchsand");
     assert_eq!(listener.next(), json!(["new-dog", "Dauchsand"]));
 }
@@ -80,13 +101,20 @@ fn curl() {
     let server = Server::start("0");
     let mut subscriber = Process::read_stdout(Command::new("curl").args(["-sN", &server.url("/subscribe/pets")]));
     server.wait_for_subscriber("/pets");
-    for (path, data) in [("/publish/pets/dogs?event=new-dog", "Corgi"), ("/publish/pets", "one\ntwo")] {
+    // A stream begins with when to come back, and the id of its place.
+    assert!(subscriber.line().starts_with("retry:"));
+    subscriber.find(|line| line.starts_with("id:").then_some(()));
+    assert_eq!(subscriber.line(), "\n");
+    for (path, data, lines) in [
+        ("/publish/pets/dogs?event=new-dog", "Corgi", &["event:new-dog\n", "data:Corgi\n", "\n"]),
+        ("/publish/pets", "one\ntwo", &["data:one\n", "data:two\n", "\n"]),
+    ] {
         let publisher = Process::read_stdout(Command::new("curl").args(["-s", "-d", data, &server.url(path)]));
         let answer: Value = serde_json::from_str(&publisher.rest()).expect("the answer is JSON");
-        assert!(answer["id"].is_string(), "{answer}");
-    }
-    for line in ["event:new-dog\n", "data:Corgi\n", "\n", "data:one\n", "data:two\n", "\n"] {
-        assert_eq!(subscriber.line(), line);
+        assert_eq!(subscriber.line(), format!("id:{}\n", answer["id"].as_str().expect("an id is text")));
+        for line in lines {
+            assert_eq!(subscriber.line(), *line);
+        }
     }
 }
 
@@ -103,10 +131,12 @@ fn node_s_own_eventsource() {
 fn node(whose: &str) {
     let Some(home) = installed::node() else { return };
     let server = Server::start(KEEPALIVE);
+    let line = Relay::to(server.address());
     let mut command = Command::new("node");
     command.current_dir(home).args(["--no-warnings", "--experimental-eventsource", "listen.mjs", whose]);
-    let mut listener = Process::read_stdout(command.arg(server.url("/subscribe/pets")).args(TYPES));
+    let mut listener = Process::read_stdout(command.arg(line.url("/subscribe/pets")).args(TYPES));
     hears_events(&server, &mut listener);
+    misses_nothing(&server, &line, &mut listener);
     comes_back(server, &mut listener);
 }
 
@@ -132,6 +162,7 @@ fn python(library: &str) {
 fn chromium_eventsource() {
     let Some(mut browser) = Browser::start() else { return };
     let server = Server::start(KEEPALIVE);
+    let line = Relay::to(server.address());
     // Another origin than the stream's: CORS is open by default.
     browser.go(&server.url("/health").replace("127.0.0.1", "localhost"));
     let listen = "
@@ -141,8 +172,9 @@ fn chromium_eventsource() {
         source.onopen = () => heard.push('open');
         for (const type of types) source.addEventListener(type, (event) => heard.push([event.type, event.data]));
     ";
-    browser.run(listen, json!([server.url("/subscribe/pets"), TYPES]));
+    browser.run(listen, json!([line.url("/subscribe/pets"), TYPES]));
     hears_events(&server, &mut browser);
+    misses_nothing(&server, &line, &mut browser);
     comes_back(server, &mut browser);
 }
 
@@ -181,6 +213,20 @@ fn admin_page() {
     browser.wait_for("text('#publish-result')");
     browser.wait_for("/[1-9]/.test(text('#msgs-broadcast'))");
     browser.wait_for("/[1-9]/.test(text('#connection-count'))");
+    for counter in ["resumes: exact", "resumes: gap: restarted", "slow consumers: skipped", "lag: greatest\n0 B"] {
+        browser.wait_for(&format!("text('#counters').includes({})", json!(counter)));
+    }
+
+    // Several namespaces in one stream.
+    browser.fill("#subscribe-namespace", "/pets, /time");
+    browser.click("#subscribe-button");
+    server.wait_for_subscriber("/pets,/time");
+    for (namespace, data) in [("/time", "noon"), ("/petshop", "a stranger"), ("/pets/dogs", "Terrier")] {
+        server.publish(namespace, "", data);
+    }
+    browser.wait_for("text('#events .event-data') === 'Terrier'");
+    assert_eq!(browser.value("text('#events')").as_str().map(|text| text.contains("noon")), Some(true));
+    assert_eq!(browser.value("text('#events')").as_str().map(|text| text.contains("stranger")), Some(false));
 
     assert_ne!(browser.value("document.title"), json!("owned"));
     assert_eq!(browser.complaints(), Vec::<String>::new());

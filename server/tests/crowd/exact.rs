@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use sse_core::{Frame, Namespace, Pattern};
-use sse_server::{Config, Event, Publisher, Server};
+use sse_server::{Config, Event, EventId, Publisher, Server};
 
 const CONNECTIONS: usize = 1_000;
 const PUBLISHERS: u64 = 4;
@@ -135,8 +135,9 @@ fn read_all<'d>(
     }
 }
 
-/// What each filter's subscribers are to receive, given each publisher's sequences.
-fn model(sequences: &[Vec<u64>], filters: &[Pattern]) -> Vec<Vec<u8>> {
+/// What each filter's subscribers are to receive, given each publisher's sequences: where the stream begins, and the
+/// events in their order, each after its id.
+fn model(epoch: u64, sequences: &[Vec<u64>], filters: &[Pattern]) -> Vec<Vec<u8>> {
     let names = namespaces();
     let places: Vec<_> = names.iter().map(|path| Namespace::parse(path).unwrap()).collect();
     let covering: Vec<Vec<usize>> = places
@@ -148,11 +149,14 @@ fn model(sequences: &[Vec<u64>], filters: &[Pattern]) -> Vec<Vec<u8>> {
     });
     let mut order: Vec<(u64, u64, u64)> = numbered.collect();
     order.sort_unstable();
-    let mut due = vec![Vec::new(); filters.len()];
-    for (_, publisher, number) in order {
+    let id = |sequence| EventId { epoch, sequence };
+    let mut due = vec![format!("id:{}\n\n", id(0)).into_bytes(); filters.len()];
+    for (sequence, publisher, number) in order {
+        let id = format!("id:{}\n", id(sequence));
         let (place, name, data) = event(publisher, number, places.len());
         let frame = Frame::encode(name, data.as_bytes()).unwrap();
         for &filter in &covering[place] {
+            due[filter].extend_from_slice(id.as_bytes());
             due[filter].extend_from_slice(frame.as_bytes());
         }
     }
@@ -167,10 +171,12 @@ fn a_thousand_connections_receive_exactly_what_was_published() {
         workers: 2,
         // The readers share two cores with everything else here, and are behind as far as that takes them.
         max_lag: u64::MAX,
+        // Random: no two connections of one filter would get the same bytes.
+        retry: None,
         ..Config::default()
     };
     let server = Server::bind(config).unwrap();
-    let publisher = server.publisher();
+    let (publisher, epoch) = (server.publisher(), server.hub().epoch());
     let handle = server.spawn().unwrap();
     let address = handle.local_addrs()[0];
     let (places, filters) = (namespaces(), filters());
@@ -187,7 +193,7 @@ fn a_thousand_connections_receive_exactly_what_was_published() {
             thread::park_timeout(PUBLISHING);
             stop.store(true, Ordering::Relaxed); // see `publish`
             let sequences: Vec<_> = publishers.into_iter().map(|publisher| publisher.join().unwrap()).collect();
-            let expected = model(&sequences, &filters);
+            let expected = model(epoch, &sequences, &filters);
             lengths.set(expected.iter().map(Vec::len).collect()).unwrap();
             expected
         });

@@ -19,6 +19,9 @@ fn start(args: &[&str]) -> Process {
     Process::start(Path::new(PROGRAM), &[&["--listen", "127.0.0.1:0"], args].concat(), &[])
 }
 
+/// Streams then carry events and nothing else.
+const BARE: [&str; 4] = ["--history-bytes", "0", "--retry", "0"];
+
 #[test]
 fn help_explains_every_flag_with_its_default() {
     let output = run(&["--help"], &[]);
@@ -30,7 +33,11 @@ fn help_explains_every_flag_with_its_default() {
         ("--prefix <PATH>", "/subscribe"),
         ("--keepalive <DURATION>", "15s"),
         ("--flush-interval <DURATION>", "0"),
+        ("--history-bytes <SIZE>", "32MiB"),
+        ("--history-age <DURATION>", "10m"),
         ("--max-lag <SIZE>", "1MiB"),
+        ("--slow-consumer <POLICY>", "disconnect"),
+        ("--retry <DURATION>", "2s"),
         ("--max-connections <N>", "what the file-descriptor limit allows, less a reserve"),
         ("--max-connections-per-ip <N>", "no limit"),
         ("--cors-origin <ORIGIN>", "*"),
@@ -61,6 +68,11 @@ fn a_bad_value_names_its_flag_and_exits_with_2() {
         (&["--cors-origin", "example.com"][..], ("SSE_X", ""), "--cors-origin"),
         (&["--trust-proxy", "all"][..], ("SSE_X", ""), "--trust-proxy"),
         (&["--prefix", "/admin"][..], ("SSE_X", ""), "--prefix"),
+        (&["--history-bytes", "lots"][..], ("SSE_X", ""), "--history-bytes"),
+        (&["--slow-consumer", "/time=sometimes"][..], ("SSE_X", ""), "--slow-consumer"),
+        (&["--slow-consumer", "/a=skip", "--slow-consumer", "/a=disconnect"][..], ("SSE_X", ""), "--slow-consumer"),
+        (&[][..], ("SSE_SLOW_CONSUMER", "skip,disconnect"), "--slow-consumer"),
+        (&[][..], ("SSE_RETRY", "soon"), "--retry"),
         (&["--workers", "0"][..], ("SSE_X", ""), "--workers"),
         (&["--surprise"][..], ("SSE_X", ""), "--surprise"),
         (&[][..], ("SSE_MAX_LAG", "much"), "--max-lag"),
@@ -108,12 +120,21 @@ fn an_address_in_use_is_named() {
 
 #[test]
 fn it_serves_what_curl_would_ask() {
-    let server = start(&[]);
-    let mut stream = Stream::open(server.address, "/subscribe/pets", &[]);
-    let form = ["Content-Type: application/x-www-form-urlencoded"];
-    let published = request(server.address, "POST", "/publish/pets/dogs?event=new-dog", &form, "Corgi");
-    assert_eq!(published.status, 200);
+    let serve = |args: &[&str]| {
+        let server = start(args);
+        let stream = Stream::open(server.address, "/subscribe/pets", &[]);
+        let form = ["Content-Type: application/x-www-form-urlencoded"];
+        let published = request(server.address, "POST", "/publish/pets/dogs?event=new-dog", &form, "Corgi");
+        assert_eq!(published.status, 200);
+        (server, stream, published.json()["id"].as_str().unwrap().to_owned())
+    };
+    let (_server, mut stream, _) = serve(&BARE);
     stream.expect("event:new-dog\ndata:Corgi\n\n");
+
+    let (_server, mut stream, id) = serve(&[]);
+    let (epoch, _) = id.split_once('-').unwrap();
+    assert!(stream.frame().starts_with("retry:"));
+    stream.expect(&format!("id:{epoch}-0\n\nid:{id}\nevent:new-dog\ndata:Corgi\n\n"));
 }
 
 #[test]
@@ -140,7 +161,7 @@ fn the_log_tells_who_came_and_went() {
 
 #[test]
 fn a_signal_drains_and_exits_with_success() {
-    let server = start(&["--drain", "1ms"]);
+    let server = start(&[&["--drain", "1ms"][..], &BARE].concat());
     let stream = Stream::open(server.address, "/subscribe/a", &[]);
     server.signal(Signal::TERM);
     assert_eq!(stream.rest(), "");
@@ -149,7 +170,7 @@ fn a_signal_drains_and_exits_with_success() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let server = start(&["--drain", "720h"]);
+    let server = start(&[&["--drain", "720h"][..], &BARE].concat());
     let stream = Stream::open(server.address, "/subscribe/a", &[]);
     server.signal(Signal::INT);
     eventually(|| (get(server.address, "/readyz").status == 503).then_some(()));

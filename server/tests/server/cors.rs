@@ -48,6 +48,14 @@ fn listed_origins_are_named_and_others_are_not() {
 }
 
 #[test]
+fn a_page_may_see_how_its_stream_was_resumed() {
+    let server = Running::new(config());
+    let stream = Stream::open(server.address(), "/subscribe/a", &["Origin: https://anyone.example"]);
+    assert_eq!(stream.head.header("access-control-expose-headers"), Some("Sse-Resume"));
+    assert_eq!(server.get("/health").header("access-control-expose-headers"), None);
+}
+
+#[test]
 fn a_preflight_is_answered_as_configured() {
     let server = Running::new(Config {
         cors_methods: vec!["GET".to_owned(), "POST".to_owned()],

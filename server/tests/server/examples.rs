@@ -31,8 +31,8 @@ fn clock() {
     let clock = start("clock");
     assert!(get(clock.address, "/").body.contains("TICK! The time is currently: "));
     let mut stream = Stream::open(clock.address, "/subscribe/time", &[]);
-    assert_time(&stream.frame());
-    assert_time(&stream.frame());
+    assert_time(&stream.event());
+    assert_time(&stream.event());
 }
 
 #[test]
@@ -42,12 +42,12 @@ fn petstore() {
     let mut time = Stream::open(store.address, "/subscribe/time", &[]);
     let page = get(store.address, "/").body;
     assert!(page.contains("WOOF!") && page.contains("MEOW!") && page.contains("TICK! The time is currently: "));
-    assert_time(&time.frame());
-    pets.expect("event:new-dog\ndata:Corgi\n\n");
-    pets.expect("event:new-cat\ndata:Persian\n\n");
-    pets.expect("event:new-dog\ndata:Terrier\n\n");
-    pets.expect("event:new-dog\ndata:Dauchsand\n\n");
-    pets.expect("event:new-cat\ndata:LOLcat\n\n");
+    assert_time(&time.event());
+    assert_eq!(pets.event(), "event:new-dog\ndata:Corgi");
+    assert_eq!(pets.event(), "event:new-cat\ndata:Persian");
+    assert_eq!(pets.event(), "event:new-dog\ndata:Terrier");
+    assert_eq!(pets.event(), "event:new-dog\ndata:Dauchsand");
+    assert_eq!(pets.event(), "event:new-cat\ndata:LOLcat");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn broker() {
     let broker = start("broker");
     assert!(get(broker.address, "/").body.contains("Timestamp (server)"));
     let mut stream = Stream::open(broker.address, "/events", &[]);
-    let frame = stream.frame();
+    let frame = stream.event();
     let json: serde_json::Value = serde_json::from_str(frame.strip_prefix("data:").unwrap()).unwrap();
     let message = json["message"].as_str().unwrap();
     let date = httpdate::parse_http_date(message.strip_prefix("Hello at ").unwrap()).unwrap();
@@ -68,16 +68,21 @@ fn axum() {
     let app = start("axum");
     assert!(get(app.address, "/").body.contains("/events/pets"));
     // A client of HTTP/1.0 gets the stream without the chunks that axum would send it in.
-    let mut all = open_1_0(&app, "/events/");
-    let mut pets = open_1_0(&app, "/events/pets");
-    assert_eq!(request(app.address, "POST", "/dogs", &[], "Corgi").status, 200);
-    pets.expect("event:new-dog\ndata:Corgi\n\n");
-    all.expect("event:new-dog\ndata:Corgi\n\n");
+    let mut all = open_1_0(&app, "/events/", &[]);
+    let mut pets = open_1_0(&app, "/events/pets", &[]);
+    let corgi = request(app.address, "POST", "/dogs", &[], "Corgi");
+    assert_eq!(corgi.status, 200);
+    assert_eq!(pets.event(), "event:new-dog\ndata:Corgi");
+    assert_eq!(all.event(), "event:new-dog\ndata:Corgi");
+    drop(pets);
+    assert_eq!(request(app.address, "POST", "/dogs", &[], "Terrier").status, 200);
+    let mut pets = open_1_0(&app, "/events/pets", &[&format!("Last-Event-ID: {}", corgi.body)]);
+    assert_eq!(pets.event(), "event:new-dog\ndata:Terrier");
     assert_eq!(get(app.address, "/events/a//b").status, 400);
 }
 
-fn open_1_0(app: &Process, path: &str) -> Stream {
-    let stream = Stream::open_as(app.address, path, &[], "HTTP/1.0");
+fn open_1_0(app: &Process, path: &str, headers: &[&str]) -> Stream {
+    let stream = Stream::open_as(app.address, path, headers, "HTTP/1.0");
     assert_eq!(stream.head.header("content-type"), Some("text/event-stream; charset=utf-8"));
     stream
 }

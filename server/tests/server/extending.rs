@@ -8,7 +8,7 @@ use sse_server::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
 use sse_server::http::{HeaderName, HeaderValue, Method, StatusCode};
 use sse_server::{BindError, Builder, Config, Filter, Reply, Server, Verdict};
 
-use crate::support::{Running, Stream, config};
+use crate::support::{Running, Stream, config, with_history};
 
 fn builder() -> Builder {
     Server::builder().config(config())
@@ -67,10 +67,12 @@ fn middleware_may_decide_on_origins() {
         [
             "access-control-allow-credentials",
             "access-control-allow-origin",
+            "access-control-expose-headers",
             "cache-control",
             "connection",
             "content-type",
             "date",
+            "sse-resume",
             "vary",
             "x-accel-buffering",
         ]
@@ -149,6 +151,42 @@ fn a_route_may_be_a_stream() {
     let status = server.get("/admin/status.json").json();
     assert_eq!(status["connections"][0]["request_path"], "/events");
     assert_eq!(status["connections"][0]["namespace"], "/news");
+}
+
+#[test]
+fn a_stream_on_a_route_resumes_as_ours_do() {
+    let events = Filter::parse("/news").unwrap();
+    let later = events.clone();
+    let builder = Server::builder()
+        .config(Config { retry: None, ..with_history() })
+        .route(Method::GET, "/events", move |_| Reply::subscribe(events.clone()))
+        .route(Method::GET, "/later", move |_| {
+            let filter = later.clone();
+            Reply::later(|responder| drop(thread::spawn(move || responder.send(Reply::subscribe(filter)))))
+        });
+    let server = Running::build(builder);
+    let first = server.publish("/news", "", "1");
+    let second = server.publish("/news", "", "2");
+    for (target, header) in [
+        ("/events", format!("Last-Event-ID: {first}")),
+        ("/later", format!("Last-Event-ID: {first}")),
+        (&format!("/events?last_event_id={first}"), "X-Other: 1".to_owned()),
+    ] {
+        let mut stream = Stream::open(server.address(), target, &[&header]);
+        assert_eq!(stream.head.header("sse-resume"), Some("exact"), "{target}");
+        stream.expect(&format!("id:{second}\ndata:2\n\n"));
+    }
+}
+
+#[test]
+fn middleware_may_expose_headers_beside_ours() {
+    let expose = HeaderName::from_static("access-control-expose-headers");
+    let server = Running::build(
+        builder().middleware(move |_| Verdict::pass().header(expose.clone(), HeaderValue::from_static("X-Token"))),
+    );
+    let stream = server.subscribe("/subscribe/a");
+    let exposed = stream.head.headers("access-control-expose-headers");
+    assert_eq!(exposed, ["Sse-Resume", "X-Token"]);
 }
 
 #[test]

@@ -82,4 +82,5 @@ fn who_does_not_read_is_let_go() {
     });
     let status = server.get("/admin/status.json").json();
     assert_eq!(status["disconnected"]["lagged"], 1, "{status}");
+    assert_eq!(status["slow_consumers"], serde_json::json!({ "disconnected": 1, "skipped": 0 }));
 }

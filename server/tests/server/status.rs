@@ -28,6 +28,8 @@ fn the_status_has_the_names_that_dashboards_read() {
     assert_recent(&status["startup_time"]);
     assert_eq!(status["channels"], 2);
     assert_eq!(status["draining"], false);
+    assert_eq!(status["lag"], serde_json::json!({ "greatest": 0, "mean": 0 }));
+    assert_eq!(status["slow_consumers"], serde_json::json!({ "disconnected": 0, "skipped": 0 }));
 
     let connections = status["connections"].as_array().unwrap();
     let fields = ["request_path", "namespace", "client_ip", "user_agent", "msgs_sent", "lag"];

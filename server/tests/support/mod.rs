@@ -5,13 +5,19 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use sse_server::{Builder, Config, Event, Server, ServerHandle};
+use sse_server::{Builder, Config, Event, EventId, Server, ServerHandle};
 
 /// Nothing waits for this: it only ends a test that has failed already.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Settings for tests: one worker on a port that the system picks.
+/// Settings for tests: one worker on a port that the system picks. Streams carry events and nothing else: neither ids
+/// nor a `retry:`.
 pub(crate) fn config() -> Config {
+    Config { history_bytes: 0, retry: None, ..with_history() }
+}
+
+/// The same with what streams carry by default.
+pub(crate) fn with_history() -> Config {
     Config { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, ..Config::default() }
 }
 
@@ -31,8 +37,8 @@ impl Running {
         self.local_addrs()[0]
     }
 
-    pub(crate) fn publish(&self, namespace: &str, name: &str, data: &str) {
-        self.publisher().publish(Event::new(namespace, data).named(name)).unwrap();
+    pub(crate) fn publish(&self, namespace: &str, name: &str, data: &str) -> EventId {
+        self.publisher().publish(Event::new(namespace, data).named(name)).unwrap()
     }
 
     pub(crate) fn get(&self, target: &str) -> Response {
@@ -133,6 +139,11 @@ impl Response {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of a header.
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect()
+    }
+
     /// The names of all headers, sorted.
     pub(crate) fn header_names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -180,13 +191,32 @@ impl Stream {
     }
 
     /// The next frame, without the blank line at its end.
+    #[track_caller]
     pub(crate) fn frame(&mut self) -> String {
+        self.frame_or_end().expect("the stream goes on")
+    }
+
+    /// The same, unless the stream ends before the frame does.
+    pub(crate) fn frame_or_end(&mut self) -> Option<String> {
         let mut frame = String::new();
         while !frame.ends_with("\n\n") {
-            assert_ne!(self.reader.read_line(&mut frame).unwrap(), 0, "ended within {frame:?}");
+            if self.reader.read_line(&mut frame).unwrap() == 0 {
+                return None;
+            }
         }
         frame.truncate(frame.len() - 2);
-        frame
+        Some(frame)
+    }
+
+    /// The next event as it would be without history: blocks that carry none, and the event's id, are left out.
+    pub(crate) fn event(&mut self) -> String {
+        loop {
+            let frame = self.frame();
+            let lines: Vec<_> = frame.lines().filter(|line| !line.starts_with("id:")).collect();
+            if lines.iter().any(|line| line.starts_with("data:")) {
+                return lines.join("\n");
+            }
+        }
     }
 
     /// Everything up to the end.

@@ -1,0 +1,34 @@
+//! What a hub is made with.
+
+use std::time::Duration;
+
+use crate::namespace::Limits;
+
+/// What a hub is made with.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// Names this history in every [`EventId`](crate::EventId). A server takes another one at each start.
+    pub epoch: u64,
+    /// How large namespaces and patterns may be.
+    pub limits: Limits,
+    /// Events that publishers may be ahead of delivery, rounded up to a power of two.
+    pub queue_events: usize,
+    /// Bytes of past events that are kept for readers who come back, namespaces and ids included. As much again by half is
+    /// kept of the channels' own logs. 0, the default: no history, and frames without `id:` lines.
+    pub history_bytes: usize,
+    /// How long past events are kept at most, by the time told to [`Hub::trim`](crate::Hub::trim). Without limit by
+    /// default.
+    pub history_age: Duration,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            epoch: 0,
+            limits: Limits::default(),
+            queue_events: 1 << 12,
+            history_bytes: 0,
+            history_age: Duration::MAX,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What is kept of channels for those who return, and for how long.
+//!
+//! With history, a channel keeps its log's past, and lives on for a while when its last member has left: a crowd that
+//! lost its connections finds the channel as it was, and resumes by placing cursors. Blocks are let go of oldest first
+//! once they are more than a budget; channels without members when they have been so for some rounds, or are too many.
+//! Without history nothing is kept: a block that everyone has read goes when its channel is quiet, a channel with its
+//! last member.
+
+use std::sync::{Arc, Weak};
+
+use crossbeam::queue::SegQueue;
+
+use crate::channel::Channel;
+use crate::log::{Growth, Past};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::trie::Trie;
+
+/// Channels that one turn looks at; it leaves the others to the next turn. A look is some 100 ns, as an event is.
+const TURN_LOOKS: usize = if cfg!(loom) { 1 } else { 512 };
+
+/// Rounds, of a second each, that a channel without members lives on: long enough for clients to come back who wait for
+/// a few seconds, and fail a few times.
+const LINGER_ROUNDS: u64 = if cfg!(loom) { 1 } else { 15 };
+
+/// Channels without members that live on at most. Each costs some 500 bytes.
+const LINGER_CHANNELS: usize = if cfg!(loom) { 1 } else { 1 << 14 };
+
+/// The blocks and channels that are kept.
+pub(crate) struct Retention {
+    /// Bytes of blocks kept in all. `None`: there is no history.
+    budget: Option<usize>,
+    /// Without history: channels whose log may hold a block. With it: one entry for each block kept, oldest first. The
+    /// drainer's own.
+    blocks: SegQueue<(Weak<Channel>, usize)>,
+    /// Bytes in `blocks`. The drainer's own.
+    bytes: AtomicUsize,
+    /// Channels without members, and the round since when; some may have got members again. Anyone's.
+    idle: SegQueue<(Arc<Channel>, u64)>,
+    /// Rounds so far. Stored by the drainer.
+    rounds: AtomicU64,
+    /// Looks left in this round. The drainer's own.
+    looks_left: AtomicUsize,
+}
+
+impl Retention {
+    pub(crate) fn new(budget: Option<usize>) -> Self {
+        Self {
+            budget,
+            blocks: SegQueue::new(),
+            bytes: AtomicUsize::new(0),
+            idle: SegQueue::new(),
+            rounds: AtomicU64::new(0),
+            looks_left: AtomicUsize::new(0),
+        }
+    }
+
+    /// What becomes of blocks that a log has gone beyond.
+    pub(crate) fn past(&self) -> Past {
+        if self.budget.is_some() { Past::Kept } else { Past::Dropped }
+    }
+
+    /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let go
+    /// of what is no longer kept. Drainer only.
+    #[cold]
+    pub(crate) fn keep(&self, channel: &Arc<Channel>, growth: Growth, mut wake: impl FnMut(Arc<Channel>)) {
+        let Some(budget) = self.budget else {
+            if growth.first {
+                self.blocks.push((Arc::downgrade(channel), 0));
+            }
+            return;
+        };
+        self.blocks.push((Arc::downgrade(channel), growth.bytes));
+        let mut bytes = self.bytes.load(Ordering::Relaxed) + growth.bytes; // the drainer's own
+        // The newest stays, however large it is: its channel is about to be read.
+        while bytes > budget && self.blocks.len() > 1 {
+            let Some((oldest, length)) = self.blocks.pop() else { break };
+            bytes -= length;
+            if let Some(oldest) = oldest.upgrade().filter(|oldest| oldest.log.forget_block()) {
+                wake(oldest);
+            }
+        }
+        self.bytes.store(bytes, Ordering::Relaxed); // the drainer's own
+    }
+
+    /// Begins a round of looking for what has been kept for long enough. Drainer only.
+    pub(crate) fn begin_round(&self) {
+        // Relaxed, all: the drainer's own, but for the rounds, which are a measure.
+        self.rounds.fetch_add(1, Ordering::Relaxed);
+        let looks = if self.budget.is_some() { self.idle.len() } else { self.blocks.len() };
+        self.looks_left.store(looks, Ordering::Relaxed); // as above
+    }
+
+    /// Goes on with the round for a turn; `true` if it is to go on after that. Drainer only.
+    pub(crate) fn go_round(&self, trie: &Trie, mut wake: impl FnMut(Arc<Channel>)) -> bool {
+        let left = self.looks_left.load(Ordering::Relaxed); // the drainer's own
+        if left == 0 {
+            return false;
+        }
+        let looks = left.min(TURN_LOOKS);
+        for _ in 0..looks {
+            if self.budget.is_some() {
+                self.look_at_idle(trie);
+            } else {
+                self.look_at_block(&mut wake);
+            }
+        }
+        self.looks_left.store(left - looks, Ordering::Relaxed); // the drainer's own
+        left > looks
+    }
+
+    /// Ends the block of a channel that is quiet.
+    fn look_at_block(&self, mut wake: impl FnMut(Arc<Channel>)) {
+        let Some((channel, _)) = self.blocks.pop() else { return };
+        let Some(alive) = channel.upgrade() else { return };
+        if !alive.log.is_quiet() {
+            self.blocks.push((channel, 0));
+        } else if alive.log.forget_block() {
+            wake(alive);
+        }
+    }
+
+    /// A channel's last member has left.
+    pub(crate) fn leave(&self, channel: &Arc<Channel>, trie: &Trie) {
+        if self.budget.is_none() {
+            retire(channel, trie);
+            return;
+        }
+        if channel.begins_lingering() {
+            self.idle.push((channel.clone(), self.rounds.load(Ordering::Relaxed))); // a measure
+        }
+        if self.idle.len() > LINGER_CHANNELS
+            && let Some((oldest, since)) = self.idle.pop()
+            && !retire(&oldest, trie)
+        {
+            self.return_idle(oldest, since);
+        }
+    }
+
+    fn look_at_idle(&self, trie: &Trie) {
+        let Some((channel, since)) = self.idle.pop() else { return };
+        let lingered = self.rounds.load(Ordering::Relaxed) - since; // a measure
+        if lingered < LINGER_ROUNDS || !retire(&channel, trie) {
+            self.return_idle(channel, since);
+        }
+    }
+
+    /// Lists a channel again, unless it has members.
+    fn return_idle(&self, channel: Arc<Channel>, since: u64) {
+        if channel.members() == 0 || (!channel.ends_lingering() && channel.begins_lingering()) {
+            self.idle.push((channel, since));
+        }
+    }
+}
+
+/// Takes a channel without members out of the trie; `false` if it has some.
+fn retire(channel: &Arc<Channel>, trie: &Trie) -> bool {
+    let retired = channel.retire();
+    if retired {
+        trie.remove(channel);
+    }
+    retired
+}

@@ -1,0 +1,295 @@
+//! Clients that break off, come back, stop reading and skip, against the list of all that was published: each gets what
+//! its filter covers, in order, once, and whatever is left out lies under a gap that it is told of.
+
+#![cfg(not(loom))]
+
+mod support;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sse_core::{Event, Filter, GapReason, Hub, HubConfig, Namespace, Pattern, Resume};
+use support::{Client, Published};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish { path: String, length: usize },
+    Connect(Vec<String>),
+    Disconnect(usize),
+    Reconnect(usize),
+    Read { client: usize, bytes: usize },
+    Park(usize),
+    Skip(usize),
+    Trim,
+}
+
+fn path(names: &'static [&'static str]) -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(names), 0..3).prop_map(|segments| format!("/{}", segments.join("/")))
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (path(&["a", "b"]), 0usize..120).prop_map(|(path, length)| Step::Publish { path, length }),
+        2 => prop::collection::vec(path(&["a", "b", "*"]), 1..4).prop_map(Step::Connect),
+        2 => any::<usize>().prop_map(Step::Disconnect),
+        3 => any::<usize>().prop_map(Step::Reconnect),
+        10 => (any::<usize>(), 0usize..400).prop_map(|(client, bytes)| Step::Read { client, bytes }),
+        2 => any::<usize>().prop_map(Step::Park),
+        1 => any::<usize>().prop_map(Step::Skip),
+        1 => Just(Step::Trim),
+    ]
+}
+
+fn filter(paths: &[String]) -> Filter {
+    Filter::any_of(paths.iter().map(|path| Pattern::parse(path).unwrap())).unwrap()
+}
+
+fn config(history_bytes: usize) -> HubConfig {
+    HubConfig { epoch: 0xe, history_bytes, ..HubConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 1024 }, ..ProptestConfig::default() })]
+
+    #[test]
+    fn everyone_gets_everything_or_is_told(
+        history_bytes in prop_oneof![1usize..4_000, Just(1 << 20)],
+        steps in prop::collection::vec(step(), 0..200),
+    ) {
+        let hub = Hub::new(HubConfig { history_age: Duration::from_secs(8), ..config(history_bytes) });
+        let mut published: Vec<Published> = Vec::new();
+        let mut clients: Vec<Client> = Vec::new();
+        let mut seconds = 0;
+        for step in steps {
+            match step {
+                Step::Publish { path, length } => {
+                    let data = format!("{}{}", published.len() + 1, "x".repeat(length));
+                    let id = hub.publish(&Event::new(&path, &data)).unwrap();
+                    published.push((Namespace::parse(&path).unwrap(), data));
+                    prop_assert_eq!(id.sequence, published.len() as u64);
+                }
+                Step::Connect(paths) => {
+                    let mut client = Client::new(filter(&paths));
+                    client.connect(&hub);
+                    clients.push(client);
+                }
+                Step::Trim => {
+                    seconds += 1;
+                    hub.trim(Duration::from_secs(seconds));
+                }
+                Step::Disconnect(client) | Step::Reconnect(client) | Step::Read { client, .. } | Step::Park(client)
+                | Step::Skip(client) => {
+                    let index = client % clients.len().max(1);
+                    let Some(client) = clients.get_mut(index) else { continue };
+                    match (step, &mut client.subscription) {
+                        (Step::Disconnect(_), _) => client.subscription = None,
+                        (Step::Reconnect(_), _) => client.connect(&hub),
+                        (Step::Read { bytes, .. }, _) => drop(client.read(bytes)),
+                        (Step::Park(_), Some(subscription)) => subscription.park(),
+                        (Step::Skip(_), Some(subscription)) => subscription.skip(),
+                        _ => {}
+                    }
+                }
+            }
+            for client in &clients {
+                prop_assert_eq!(client.check(&published, false), Ok(()));
+            }
+        }
+        for client in &mut clients {
+            if client.subscription.is_none() && client.last_event_id.is_some() {
+                client.connect(&hub);
+            }
+            client.catch_up();
+            prop_assert_eq!(client.check(&published, client.subscription.is_some()), Ok(()));
+        }
+        clients.clear();
+        // What lingers goes when nobody has come back for long enough.
+        for second in 1..60 {
+            hub.trim(Duration::from_secs(seconds + second));
+        }
+        prop_assert_eq!(hub.channels(), 0);
+    }
+
+    /// What is counted as read is what was read, wherever it came from.
+    #[test]
+    fn counts_are_of_what_was_read(
+        reads in prop::collection::vec((0usize..200, any::<bool>(), any::<bool>()), 1..30),
+        patterns in prop_oneof![Just(vec!["/".to_owned()]), Just(vec!["/a".to_owned(), "/b".to_owned()])],
+    ) {
+        let hub = Hub::new(config(1 << 20));
+        let filter = filter(&patterns);
+        let mut subscription = hub.resume(filter, "e-0", std::task::Waker::noop().clone()).unwrap();
+        let (mut bytes, mut taken) = (Vec::new(), 0);
+        for (most, publish, park) in reads {
+            if publish {
+                hub.publish(&Event::new("/a", "1")).unwrap();
+                hub.publish(&Event::new("/b", "22")).unwrap();
+            }
+            let chunk = subscription.chunk();
+            let n = chunk.len().min(most);
+            bytes.extend_from_slice(&chunk[..n]);
+            subscription.advance(n);
+            taken += n;
+            if park {
+                subscription.park();
+            }
+            prop_assert_eq!(subscription.bytes_read(), taken as u64);
+            let whole = bytes.windows(2).filter(|pair| *pair == b"\n\n").count();
+            prop_assert_eq!(subscription.events_read(), whole as u64);
+            prop_assert_eq!(subscription.at_frame_boundary(), bytes.is_empty() || bytes.ends_with(b"\n\n"));
+        }
+    }
+}
+
+fn publish(hub: &Hub, path: &str, data: &str) {
+    hub.publish(&Event::new(path, data)).unwrap();
+}
+
+fn resume(hub: &Hub, id: &str) -> (Resume, String) {
+    let filter = Filter::parse("/a").unwrap();
+    let mut subscription = hub.resume(filter, id, std::task::Waker::noop().clone()).unwrap();
+    let mut text = String::new();
+    loop {
+        let chunk = subscription.chunk();
+        text.push_str(std::str::from_utf8(chunk).unwrap());
+        let length = chunk.len();
+        subscription.advance(length);
+        if length == 0 && !subscription.is_replaying() {
+            return (subscription.resume(), text);
+        }
+    }
+}
+
+#[test]
+fn each_reason_says_where_the_stream_goes_on() {
+    let hub = Hub::new(config(1 << 20));
+    for number in ["1", "2", "3"] {
+        publish(&hub, "/a", number);
+    }
+    let events = "id:e-2\ndata:2\n\nid:e-3\ndata:3\n\n";
+    assert_eq!(resume(&hub, "e-1"), (Resume::Exact, events.to_owned()));
+    assert_eq!(resume(&hub, "e-3"), (Resume::Exact, String::new()));
+    let gap = |id, requested, reason| {
+        format!(
+            "id:{id}\nevent:gap\ndata:{{\"requested\":\"{requested}\",\"oldest\":\"e-1\",\"reason\":\"{reason}\"}}\n\n"
+        )
+    };
+    // Never given: what is there may have been seen already.
+    for id in ["e-4", "", "nonsense"] {
+        assert_eq!(resume(&hub, id), (Resume::Gap(GapReason::Unknown), gap("e-3", id, "unknown")));
+    }
+    // Another life: nothing of this one can have been seen.
+    let all = gap("e-0", "d-3", "restarted") + "id:e-1\ndata:1\n\n" + events;
+    assert_eq!(resume(&hub, "d-3"), (Resume::Gap(GapReason::Restarted), all));
+}
+
+#[test]
+fn what_is_evicted_is_told_and_the_rest_given() {
+    let hub = Hub::new(config(1_000));
+    for number in 1..=100 {
+        publish(&hub, "/a", &format!("{number}"));
+    }
+    let (how, text) = resume(&hub, "e-1");
+    assert_eq!(how, Resume::Gap(GapReason::Evicted));
+    let blocks: Vec<&str> = text.split_terminator("\n\n").collect();
+    let oldest: usize = blocks[1].split_once("data:").unwrap().1.parse().unwrap();
+    assert!((2..100).contains(&oldest));
+    assert_eq!(blocks.len(), 1 + 100 - oldest + 1);
+    let (after, named) = (format!("id:e-{}\n", oldest - 1), format!("\"requested\":\"e-1\",\"oldest\":\"e-{oldest}\""));
+    assert!(blocks[0].starts_with(&after) && blocks[0].contains(&named), "{}", blocks[0]);
+    let resumes = hub.resumes();
+    assert_eq!((resumes.evicted, resumes.exact, resumes.lagged), (1, 0, 0));
+}
+
+#[test]
+fn without_history_a_stream_is_as_it_always_was() {
+    let hub = Hub::new(config(0));
+    publish(&hub, "/a", "1");
+    assert_eq!(resume(&hub, "e-0"), (Resume::Live, String::new()));
+    let mut subscription = hub.subscribe(Filter::parse("/a").unwrap(), std::task::Waker::noop().clone()).unwrap();
+    publish(&hub, "/a", "2");
+    assert_eq!(subscription.chunk(), b"data:2\n\n");
+    subscription.advance(1);
+    subscription.park();
+    assert_eq!(subscription.chunk(), b"ata:2\n\n");
+    subscription.skip();
+    publish(&hub, "/a", "3");
+    let mut text = Vec::new();
+    while !subscription.chunk().is_empty() {
+        text.extend_from_slice(subscription.chunk());
+        let length = subscription.chunk().len();
+        subscription.advance(length);
+    }
+    let gap = "event:gap\ndata:{\"requested\":null,\"oldest\":null,\"reason\":\"lagged\"}\n\n";
+    assert_eq!(String::from_utf8(text).unwrap(), format!("ata:2\n\n{gap}data:3\n\n"));
+}
+
+/// Real threads: publishers, trims, and clients that break off, park and skip while it is published.
+#[test]
+fn threads_agree_with_the_model() {
+    const EVENTS: usize = if cfg!(miri) { 50 } else { 30_000 };
+    const FILTERS: [&[&str]; 4] = [&["/"], &["/0"], &["/*/a", "/1/b"], &["/0/b", "/1"]];
+    let hub = Hub::new(HubConfig { queue_events: 64, ..config(64 << 10) });
+    let published = Mutex::new(Vec::new());
+    let clients = Mutex::new(Vec::new());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (hub, published, clients, done) = (&hub, &published, &clients, &done);
+        let publish = |publisher: usize| {
+            for number in 0..EVENTS {
+                let path = format!("/{publisher}/{}", ["a", "b"][number % 2]);
+                let data = format!("{publisher}-{number}");
+                let id = hub.publish(&Event::new(&path, &data)).unwrap();
+                published.lock().unwrap().push((id.sequence, (Namespace::parse(&path).unwrap(), data)));
+            }
+        };
+        let publishers = [0, 1].map(|publisher| scope.spawn(move || publish(publisher)));
+        for (index, paths) in FILTERS.iter().enumerate() {
+            scope.spawn(move || {
+                let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+                let mut client = Client::new(filter(&paths));
+                client.connect(hub);
+                for round in index.. {
+                    // Acquire: with the release after the publishers; nothing comes after what is read then.
+                    let finished = done.load(Ordering::Acquire);
+                    for _ in 0..round % 5 {
+                        client.read(1 + round % 300);
+                    }
+                    let subscription = client.subscription.as_mut().expect("it is connected");
+                    match round % 7 {
+                        0 => client.connect(hub),
+                        1 => subscription.park(),
+                        2 if round % 11 == 0 => subscription.skip(),
+                        3 => client.catch_up(),
+                        _ => thread::yield_now(),
+                    }
+                    // Rounds enough for everything to have happened, however the threads took turns.
+                    if finished && round > index + 100 {
+                        break;
+                    }
+                }
+                client.catch_up();
+                clients.lock().unwrap().push(client);
+            });
+        }
+        scope.spawn(move || {
+            while !done.load(Ordering::Acquire) {
+                hub.trim(Duration::ZERO);
+                thread::yield_now();
+            }
+        });
+        publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+        done.store(true, Ordering::Release); // with the loads
+    });
+    let mut published = published.into_inner().unwrap();
+    published.sort();
+    let published: Vec<Published> = published.into_iter().map(|(_, event)| event).collect();
+    for client in clients.into_inner().unwrap() {
+        assert_eq!(client.check(&published, true), Ok(()), "{}", client.filter);
+    }
+    let resumes = hub.resumes();
+    assert!(resumes.exact > 0 && resumes.lagged > 0, "{resumes:?}");
+}

@@ -1,0 +1,61 @@
+//! From where a client that was here before goes on.
+//!
+//! `EventSource` sends the id of the last event it saw as `Last-Event-ID` (WHATWG HTML section 9.2.4), but only when it
+//! comes back by itself. A page that was loaded anew, and kept the id, can't set headers: for it there is a parameter.
+
+use crate::request::Request;
+use crate::text;
+
+const HEADER: &str = "last-event-id";
+const PARAMETER: &str = "last_event_id";
+
+/// The longest id passed on. Ours have at most 37 bytes, so what is cut was none of ours, and isn't after the cut either:
+/// it gets the answer that unknown ids get.
+const MAX_BYTES: usize = 128;
+
+/// The id after which the stream is to begin, as the client gives it. The header wins: it is newer than the URL, whose
+/// parameter stays as it was while the client comes back again and again. An empty one is none, since a client that has
+/// seen no event has the empty id.
+pub(crate) fn last_event_id(request: &Request) -> Option<Box<str>> {
+    let header = request.headers().get(HEADER).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let id = header.filter(|id| !id.is_empty()).or_else(|| request.query(PARAMETER).filter(|id| !id.is_empty()))?;
+    Some(text::cut(&id, MAX_BYTES).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn id(target: &str, header: Option<&[u8]>) -> Option<String> {
+        let mut inner = http::Request::get(target);
+        if let Some(header) = header {
+            inner = inner.header(HEADER, header);
+        }
+        let peer = ([192, 0, 2, 1], 4711);
+        let request = Request::new(inner.body(Bytes::new()).unwrap(), [192, 0, 2, 1].into(), peer.into());
+        last_event_id(&request).map(String::from)
+    }
+
+    #[test]
+    fn the_header_wins_and_empty_is_none() {
+        assert_eq!(id("/a", None), None);
+        assert_eq!(id("/a", Some(b"1-2")).as_deref(), Some("1-2"));
+        assert_eq!(id("/a?last_event_id=1-3", None).as_deref(), Some("1-3"));
+        assert_eq!(id("/a?last_event_id=1-3", Some(b"1-2")).as_deref(), Some("1-2"));
+        assert_eq!(id("/a?last_event_id=1-3", Some(b"")).as_deref(), Some("1-3"));
+        assert_eq!(id("/a?last_event_id=", Some(b"")), None);
+        assert_eq!(id("/a?lastEventId=1-3", None), None);
+    }
+
+    #[test]
+    fn whatever_is_sent_becomes_a_short_text_that_is_no_id_of_ours() {
+        let long = [b'1'; 1000];
+        assert_eq!(id("/a", Some(&long)).unwrap().len(), MAX_BYTES);
+        assert_eq!(id("/a", Some(b"1-2\xff")).as_deref(), Some("1-2\u{FFFD}"));
+        assert_eq!(id("/a?last_event_id=%00%ff", None).as_deref(), Some("\0\u{FFFD}"));
+        let wide = "é".repeat(100);
+        assert_eq!(id("/a", Some(format!("x{wide}").as_bytes())).unwrap().len(), MAX_BYTES - 1);
+    }
+}
