@@ -16,7 +16,7 @@ use crate::segment::{Before, Segment};
 use crate::sync::{AtomicU64, Ordering, Swap};
 
 /// Blocks double from the first size to the last: a channel that says a word a minute stays small, a busy one crosses
-/// a segment's end rarely. 256 KiB is four passes of 64 KiB for a reader, and a block the allocator keeps mapped.
+/// a segment's end rarely. 256 KiB is four turns of a reader, and a block the allocator keeps mapped.
 const FIRST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 1 << 10 };
 const LAST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 256 << 10 };
 

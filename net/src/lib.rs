@@ -37,7 +37,7 @@
 //! - The loop's streams on one channel form a *topic*, with one waker, its *bell*: however many streams there are and
 //!   however often it is rung, it leaves one message in the inbox. A stream of several patterns is in several topics.
 //! - Streams with much to catch up on take turns, a few at a time between the passes for all others.
-//! - Sockets are watched edge-triggered. A turn is bounded (64 KiB for a stream, some tens of actions for an exchange);
+//! - Sockets are watched edge-triggered. A turn is bounded (63 KiB for a stream, some tens of actions for an exchange);
 //!   what a spent turn leaves is put on a list for the next pass, since edges don't repeat.
 //! - One timer wheel serves all: deadlines of requests, keepalives, stalls. Keepalives are spread by a phase of
 //!   each stream's own, so that there are no bursts of them, not even a period after an event that went to everyone.
