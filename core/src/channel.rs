@@ -2,21 +2,22 @@
 
 use crate::filter::Pattern;
 use crate::log::Log;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::watchers::Watchers;
 
 /// A pattern's subscribers, and what they share.
 pub(crate) struct Channel {
     pattern: Pattern,
-    /// Subscriptions, or [`RETIRED`].
+    /// How many subscriptions there are, and [`LISTED`]; or [`RETIRED`].
     members: AtomicUsize,
-    /// In the retention's list of channels without members.
-    lingers: AtomicBool,
     /// The last turn of draining that appended here. The drainer's own.
     turn: AtomicU64,
     pub(crate) log: Log,
     pub(crate) watchers: Watchers,
 }
+
+/// The channel is in the retention's list of those without members.
+const LISTED: usize = 1 << (usize::BITS - 1);
 
 /// The channel is on its way out of the trie for good: a newcomer makes a new one.
 const RETIRED: usize = usize::MAX;
@@ -26,7 +27,6 @@ impl Channel {
         Self {
             pattern,
             members: AtomicUsize::new(1),
-            lingers: AtomicBool::new(false),
             turn: AtomicU64::new(0),
             log: Log::new(),
             watchers: Watchers::new(),
@@ -42,26 +42,20 @@ impl Channel {
         // Relaxed: a count for whoever asks.
         match self.members.load(Ordering::Relaxed) {
             RETIRED => 0,
-            members => members,
+            members => members & !LISTED,
         }
     }
 
     /// Adds a member, unless the channel is retired.
     #[must_use]
     pub(crate) fn try_join(&self) -> bool {
-        // Relaxed, both: the order of changes to this one word is all that is asked of it; what a member sees of the
-        // trie and the log is ordered by their own pointers.
-        let members = self
-            .members
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |members| (members != RETIRED).then_some(members + 1));
-        members.is_ok()
+        self.change(|members| (members != RETIRED).then_some(members + 1))
     }
 
     /// Takes a member away; `true` if it was the last.
     #[must_use]
     pub(crate) fn leave(&self) -> bool {
-        // Release: with the acquire in `ends_lingering`, which whoever finds `lingers` set relies on.
-        self.members.fetch_sub(1, Ordering::Release) == 1
+        self.members.fetch_sub(1, Ordering::Relaxed) & !LISTED == 1 // as in `change`
     }
 
     /// Ends the channel if it has no member; `true` for the one call that does.
@@ -71,26 +65,30 @@ impl Channel {
     /// - the newcomer first: the channel has a member, and stays.
     #[must_use]
     pub(crate) fn retire(&self) -> bool {
-        // Relaxed, both: as in `try_join`.
-        self.members.compare_exchange(0, RETIRED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.change(|members| (members & !LISTED == 0).then_some(RETIRED))
     }
 
-    /// Notes that the channel is listed among those without members; `false` if it was so already.
+    /// Notes that the channel is listed; `false` if it is so already, or has a member by now.
     ///
-    /// The last leaver against whoever takes the channel from the list because it has members, both orders:
-    /// - the leaver's swap first: the taker's swap acquires it, and so it sees that there is no member any more;
-    /// - the taker's swap first: the leaver finds it not listed, and lists it.
+    /// The last leaver against whoever strikes the channel off the list because it has members, both orders:
+    /// - it is struck off first: the leaver finds it not listed, and lists it;
+    /// - the leaver leaves first: the channel has no members, and stays on the list.
     #[must_use]
-    pub(crate) fn begins_lingering(&self) -> bool {
-        !self.lingers.swap(true, Ordering::AcqRel) // with the swap in `ends_lingering`
+    pub(crate) fn list(&self) -> bool {
+        self.change(|members| (members == 0).then_some(LISTED))
     }
 
-    /// Notes that the channel is taken from the list because it has members; `false` if by now it has none.
+    /// Notes that the channel is no longer listed; `false` if it has no members, and stays so. Only for who has it from the
+    /// list, so that it isn't retired.
     #[must_use]
-    pub(crate) fn ends_lingering(&self) -> bool {
-        self.lingers.swap(false, Ordering::AcqRel); // with the swap in `begins_lingering`
-        // Acquire: with the release in `leave`.
-        self.members.load(Ordering::Acquire) > 0
+    pub(crate) fn strike_off(&self) -> bool {
+        self.change(|members| (members != LISTED).then_some(members & !LISTED))
+    }
+
+    fn change(&self, change: impl FnMut(usize) -> Option<usize>) -> bool {
+        // Relaxed, both: the order of changes to this one word is all that is asked of it; what a member sees of the
+        // trie and the log is ordered by their own pointers.
+        self.members.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).is_ok()
     }
 
     /// Notes that `turn` appended here; `true` for the first time. Drainer only.

@@ -74,7 +74,7 @@ impl Engine {
             epoch: config.epoch,
             id_line: history.map(|_| IdLine::new(config.epoch)),
             // What channels keep beside the journal is there to be faster, not to reach further back.
-            retention: Retention::new(history.map(|bytes| bytes / 2)),
+            retention: Retention::new(history.map(|bytes| bytes as u64 / 2)),
             completed: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             trim_due: AtomicBool::new(false),

@@ -26,8 +26,6 @@ pub(crate) struct Log {
     tail: Swap<Segment>,
     /// Bytes ever appended. A cursor's lag is this less its position.
     written: AtomicU64,
-    /// `written` at the last look of [`Log::is_quiet`].
-    looked: AtomicU64,
     /// The channel's events after this sequence are all appended here. Unknown, and so none, at first.
     complete_after: AtomicU64,
 }
@@ -56,7 +54,6 @@ impl Log {
             head: Swap::new(first.clone()),
             tail: Swap::new(first),
             written: AtomicU64::new(0),
-            looked: AtomicU64::new(0),
             complete_after: AtomicU64::new(u64::MAX),
         }
     }
@@ -104,15 +101,6 @@ impl Log {
     fn go_on_in(&self, last: &Segment, next: Arc<Segment>) {
         last.link(next.clone());
         self.tail.store(next);
-    }
-
-    /// Whether nothing was appended since the last call. Writer only.
-    pub(crate) fn is_quiet(&self) -> bool {
-        // Relaxed: both are the writer's own.
-        let written = self.written.load(Ordering::Relaxed);
-        let looked = self.looked.load(Ordering::Relaxed);
-        self.looked.store(written, Ordering::Relaxed); // the writer's own
-        written == looked
     }
 
     /// Lets go of the oldest block, so that it goes when the last cursor has left it. `true` if it was the tail's: then
@@ -357,15 +345,6 @@ mod tests {
         assert!(append(&log, b"three", 3).is_some());
         assert_eq!(read_all(&mut cursor), b"three");
         assert_eq!((cursor.position(), cursor.frames()), (11, 3));
-    }
-
-    #[test]
-    fn quiet_is_since_the_last_look() {
-        let log = Log::new();
-        assert!(log.is_quiet());
-        append(&log, b"a", 1);
-        assert!(!log.is_quiet());
-        assert!(log.is_quiet());
     }
 
     #[test]

@@ -28,12 +28,12 @@ const LINGER_CHANNELS: usize = if cfg!(loom) { 1 } else { 1 << 14 };
 /// The blocks and channels that are kept.
 pub(crate) struct Retention {
     /// Bytes of blocks kept in all. `None`: there is no history.
-    budget: Option<usize>,
-    /// Without history: channels whose log may hold a block. With it: one entry for each block kept, oldest first. The
-    /// drainer's own.
-    blocks: SegQueue<(Weak<Channel>, usize)>,
-    /// Bytes in `blocks`. The drainer's own.
-    bytes: AtomicUsize,
+    budget: Option<u64>,
+    /// Without history: channels whose log may hold a block, and what each had written when it was looked at last. With
+    /// it: one entry for each block kept, and its bytes, oldest first. The drainer's own.
+    blocks: SegQueue<(Weak<Channel>, u64)>,
+    /// Bytes of `blocks`. The drainer's own.
+    bytes: AtomicU64,
     /// Channels without members, and the round since when; some may have got members again. Anyone's.
     idle: SegQueue<(Arc<Channel>, u64)>,
     /// Rounds so far. Stored by the drainer.
@@ -43,11 +43,11 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    pub(crate) fn new(budget: Option<usize>) -> Self {
+    pub(crate) fn new(budget: Option<u64>) -> Self {
         Self {
             budget,
             blocks: SegQueue::new(),
-            bytes: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
             idle: SegQueue::new(),
             rounds: AtomicU64::new(0),
             looks_left: AtomicUsize::new(0),
@@ -65,12 +65,12 @@ impl Retention {
     pub(crate) fn keep(&self, channel: &Arc<Channel>, growth: Growth, mut wake: impl FnMut(Arc<Channel>)) {
         let Some(budget) = self.budget else {
             if growth.first {
-                self.blocks.push((Arc::downgrade(channel), 0));
+                self.blocks.push((Arc::downgrade(channel), u64::MAX));
             }
             return;
         };
-        self.blocks.push((Arc::downgrade(channel), growth.bytes));
-        let mut bytes = self.bytes.load(Ordering::Relaxed) + growth.bytes; // the drainer's own
+        self.blocks.push((Arc::downgrade(channel), growth.bytes as u64));
+        let mut bytes = self.bytes.load(Ordering::Relaxed) + growth.bytes as u64; // the drainer's own
         // The newest stays, however large it is: its channel is about to be read.
         while bytes > budget && self.blocks.len() > 1 {
             let Some((oldest, length)) = self.blocks.pop() else { break };
@@ -110,10 +110,11 @@ impl Retention {
 
     /// Ends the block of a channel that is quiet.
     fn look_at_block(&self, mut wake: impl FnMut(Arc<Channel>)) {
-        let Some((channel, _)) = self.blocks.pop() else { return };
+        let Some((channel, before)) = self.blocks.pop() else { return };
         let Some(alive) = channel.upgrade() else { return };
-        if !alive.log.is_quiet() {
-            self.blocks.push((channel, 0));
+        let written = alive.log.written();
+        if written != before {
+            self.blocks.push((channel, written));
         } else if alive.log.forget_block() {
             wake(alive);
         }
@@ -125,7 +126,7 @@ impl Retention {
             retire(channel, trie);
             return;
         }
-        if channel.begins_lingering() {
+        if channel.list() {
             self.idle.push((channel.clone(), self.rounds.load(Ordering::Relaxed))); // a measure
         }
         if self.idle.len() > LINGER_CHANNELS
@@ -144,9 +145,9 @@ impl Retention {
         }
     }
 
-    /// Lists a channel again, unless it has members.
+    /// Puts a channel back on the list, unless it has members.
     fn return_idle(&self, channel: Arc<Channel>, since: u64) {
-        if channel.members() == 0 || (!channel.ends_lingering() && channel.begins_lingering()) {
+        if !channel.strike_off() {
             self.idle.push((channel, since));
         }
     }

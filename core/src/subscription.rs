@@ -46,10 +46,9 @@ pub struct Subscription {
     /// Read before anything of the feed.
     ahead: Option<Box<Ahead>>,
     /// Nothing up to this sequence is read from the logs.
-    joined_after: u64,
+    starts_after: u64,
     /// What the channels had written in all when the reader came back: up to there it is owed, and not behind.
     owed_through: u64,
-    starts_after: u64,
     /// What was read before the feed, less what the feed counts as read already. They wrap.
     bytes_before: u64,
     events_before: u64,
@@ -62,7 +61,7 @@ pub struct Subscription {
 enum Feed {
     /// The log of the one channel.
     One(Cursor),
-    /// The same, and it may still have frames after the cursor that are not newer than `joined_after`.
+    /// The same, and it may still have frames after the cursor that are not newer than `starts_after`.
     Joining(Cursor),
     /// The logs of several channels.
     Many(Box<Merge>),
@@ -80,9 +79,8 @@ impl Subscription {
         let mut new = Self {
             feed: Feed::Replay { after: 0, written: 0 },
             ahead: None,
-            joined_after: 0,
-            owed_through: 0,
             starts_after: 0,
+            owed_through: 0,
             bytes_before: 0,
             events_before: 0,
             members,
@@ -203,7 +201,6 @@ impl Subscription {
             earlier.unwrap_or_else(|| self.engine.journal.is_some().then(|| self.engine.id(after).to_string()));
         let (cursors, position) = self.present();
         self.tell_gap(requested, GapReason::Lagged, position);
-        self.starts_after = position;
         self.go_live(cursors, position);
     }
 
@@ -228,8 +225,8 @@ impl Subscription {
         }
     }
 
-    /// The sequence after which this subscription has begun, or has begun again after a gap: it gets every one of its
-    /// events after it.
+    /// The sequence after which this subscription reads from its channels' logs: every one of its events after it. What
+    /// was before is none of its events, or was replayed, or told as a gap.
     #[must_use]
     pub fn starts_after(&self) -> u64 {
         self.starts_after
@@ -274,7 +271,7 @@ impl Subscription {
 
     /// Goes on in the logs, with what comes after `after`.
     fn go_live(&mut self, mut cursors: Cursors, after: u64) {
-        self.joined_after = after;
+        self.starts_after = after;
         if cursors.len() == 1 {
             let cursor = cursors.pop().expect("there is one");
             self.set_feed(Feed::Joining(cursor));
@@ -284,12 +281,12 @@ impl Subscription {
         }
     }
 
-    /// Passes over frames that are not newer than `joined_after`, until the first that is.
+    /// Passes over frames that are not newer than `starts_after`, until the first that is.
     #[cold]
     fn settle(&mut self) {
         let Feed::Joining(cursor) = &mut self.feed else { return };
         let (bytes, events) = (cursor.position(), cursor.frames());
-        let joined = cursor.skip_through(self.joined_after);
+        let joined = cursor.skip_through(self.starts_after);
         // What was passed over was not read.
         self.bytes_before = self.bytes_before.wrapping_add(bytes).wrapping_sub(cursor.position());
         self.events_before = self.events_before.wrapping_add(events).wrapping_sub(cursor.frames());
@@ -318,7 +315,6 @@ impl Subscription {
             Slice::Evicted(oldest) => {
                 let requested = self.engine.id(after).to_string();
                 self.tell_gap(Some(requested), GapReason::Evicted, oldest);
-                self.starts_after = oldest;
                 oldest
             }
         };
@@ -341,9 +337,9 @@ impl Subscription {
             return after;
         }
         let (rest, after) = match &self.feed {
-            // Frames before the first that is for this reader are not newer than `joined_after`.
+            // Frames before the first that is for this reader are not newer than `starts_after`.
             Feed::One(cursor) | Feed::Joining(cursor) => {
-                (cursor.rest_of_frame(), cursor.last_begun().max(self.joined_after))
+                (cursor.rest_of_frame(), cursor.last_begun().max(self.starts_after))
             }
             Feed::Many(merge) => (merge.rest_of_frame(), merge.last_begun()),
             Feed::Replay { after, .. } => (&[][..], *after),

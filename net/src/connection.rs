@@ -8,13 +8,12 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::ops::BitOr;
 
 use mio::net::TcpStream;
-use smallvec::SmallVec;
 use sse_core::Subscription;
 
 use crate::proto::Http1;
 use crate::service::Peer;
 use crate::stream::{EndReason, StreamEnd, StreamView};
-use crate::topic::Place;
+use crate::topic::Places;
 
 /// Bytes a stream is given in one pass: enough that a call's fixed cost vanishes, and so little that a thousand
 /// connections far behind still take turns within milliseconds. A little less than what one segment of TCP carries over
@@ -67,7 +66,7 @@ pub(crate) struct Exchange {
 pub(crate) struct Stream<S> {
     pub(crate) session: S,
     /// Its places, one in the topic of each of its patterns.
-    pub(crate) places: SmallVec<[Place; 1]>,
+    pub(crate) places: Places,
     /// What must be sent before any frame: the rest of the head, or of a keepalive.
     pub(crate) owed: Vec<u8>,
     /// The stream ends when its cursor gets here.
@@ -390,7 +389,7 @@ mod tests {
     fn an_idle_stream_is_small() {
         let entry = size_of::<Connection<()>>();
         let stream = size_of::<Stream<()>>();
-        assert!(entry <= 208 && stream <= 64, "{entry} + {stream} bytes");
+        assert!(entry <= 192 && stream <= 48, "{entry} + {stream} bytes");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use slab::Slab;
+use smallvec::SmallVec;
 use sse_core::Pattern;
 
 use crate::inbox::{Inbox, Message};
@@ -33,6 +34,42 @@ pub(crate) struct Place {
     pub(crate) topic: u32,
     /// The index among its members.
     pub(crate) member: u32,
+}
+
+/// A connection's places, one for each of its patterns. Most have one, which costs no allocation.
+pub(crate) enum Places {
+    One(Place),
+    Several(Box<[Place]>),
+}
+
+impl Places {
+    pub(crate) fn as_slice(&self) -> &[Place] {
+        match self {
+            Places::One(place) => std::slice::from_ref(place),
+            Places::Several(places) => places,
+        }
+    }
+
+    /// Takes note of a new place in a topic that it is in.
+    pub(crate) fn change(&mut self, new: Place) {
+        let places = match self {
+            Places::One(place) => std::slice::from_mut(place),
+            Places::Several(places) => places,
+        };
+        if let Some(place) = places.iter_mut().find(|place| place.topic == new.topic) {
+            *place = new;
+        }
+    }
+}
+
+impl FromIterator<Place> for Places {
+    fn from_iter<I: IntoIterator<Item = Place>>(places: I) -> Places {
+        let places: SmallVec<[Place; 1]> = places.into_iter().collect();
+        match *places {
+            [place] => Places::One(place),
+            _ => Places::Several(places.into_vec().into()),
+        }
+    }
 }
 
 impl<S: Send + 'static> Topics<S> {

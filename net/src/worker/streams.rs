@@ -131,12 +131,11 @@ impl<V: Service> Worker<V> {
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed); // a count on its own
         }
-        for place in stream.places {
+        for &place in stream.places.as_slice() {
             if let Some(moved) = self.topics.leave(place)
                 && let Role::Stream { stream: other, .. } = &mut self.connections[moved as usize].role
-                && let Some(theirs) = other.places.iter_mut().find(|theirs| theirs.topic == place.topic)
             {
-                *theirs = place;
+                other.places.change(place);
             }
         }
         self.service.closed(stream.session, end_of_stream(subscription, reason));
