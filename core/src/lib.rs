@@ -22,8 +22,29 @@
 //! # Trade-offs
 //!
 //! A frame is appended once for each *pattern* that covers it, so a thousand distinct patterns over one namespace are a
-//! thousand appends. Readers hold the log from their place on: a reader that stops reading keeps memory until it is
-//! dropped, so whoever owns it watches its [lag](Subscription::lag). All delivery goes through one drainer at a time.
+//! thousand appends. Readers hold the log from their place on, so whoever owns one watches its [lag](Subscription::lag):
+//! one that can't read now is [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All
+//! delivery goes through one drainer at a time.
+//!
+//! # Coming back
+//!
+//! With [`HubConfig::history_bytes`] every event has an id, and is kept for a while. A reader that broke off
+//! [resumes](Hub::resume) after the last id it has seen: it gets everything since, once and in order, or one frame
+//! `event:gap` that tells what it can't have.
+//!
+//! ```
+//! use std::task::Waker;
+//! use sse_core::{Event, Filter, Hub, HubConfig, Resume};
+//!
+//! let hub = Hub::new(HubConfig { epoch: 0x18f3, history_bytes: 1 << 20, ..HubConfig::default() });
+//! for breed in ["Corgi", "Husky", "Poodle"] {
+//!     hub.publish(&Event::new("/pets/dogs", breed))?;
+//! }
+//! let mut subscription = hub.resume(Filter::parse("/pets")?, "18f3-1", Waker::noop().clone())?;
+//! assert_eq!(subscription.resume(), Resume::Exact);
+//! assert_eq!(subscription.chunk(), b"id:18f3-2\ndata:Husky\n\nid:18f3-3\ndata:Poodle\n\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # How to use it
 //!
