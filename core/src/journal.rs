@@ -22,8 +22,8 @@ const SHARE_OF_BLOCK: usize = 16;
 const LEAST_BLOCK_BYTES: usize = if cfg!(loom) { 64 } else { 256 };
 const LAST_BLOCK_BYTES: usize = 256 << 10;
 
-/// Bytes copied for a reader at a time: what a connection is given in one pass.
-const SLICE_BYTES: usize = 64 << 10;
+/// Bytes copied for a reader at a time, or a frame more: two slices are a turn of an event loop.
+const SLICE_BYTES: usize = 31 << 10;
 
 /// Entries looked at for a reader at a time: about a tenth of a millisecond.
 const SLICE_ENTRIES: usize = 4096;

@@ -127,10 +127,10 @@ impl<S> Connection<S> {
         };
         if outcome == Flush::Blocked {
             self.flags.insert(Flags::BLOCKED);
-            if subscription.is_replaying() {
-                // A crowd that replays must not hold a slice each.
-                subscription.park();
-            }
+        }
+        if subscription.is_replaying() {
+            // A crowd that replays must not hold a slice each until its next turn.
+            subscription.park();
         }
         if self.flags.contains(Flags::LEAVING) && may_leave(subscription, stream, outcome) {
             return Flush::End(EndReason::Drained);

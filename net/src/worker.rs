@@ -30,6 +30,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Events, Poll, Token};
 use slab::Slab;
+use socket2::SockRef;
 use sse_core::{Driver, Hub};
 
 use crate::acceptor::Acceptor;
@@ -376,6 +377,11 @@ impl<V: Service> Worker<V> {
     /// Frees a connection: its socket closes, and a stream's service gets the session back.
     fn close(&mut self, token: u32, reason: EndReason) {
         let connection = self.connections.remove(token as usize);
+        if reason == EndReason::Stalled {
+            // What it doesn't take would keep its socket alive behind our back. It is as good as gone, so a failure to
+            // set this changes nothing.
+            let _ = SockRef::from(&connection.socket).set_linger(Some(Duration::ZERO));
+        }
         // Relaxed: a count on its own.
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
         if let Role::Stream { subscription, stream } = connection.role {
