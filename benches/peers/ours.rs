@@ -1,7 +1,8 @@
 //! Our own server, as the others are run: one worker, a publisher in its process.
 //!
-//! It has its defaults, but for two things: no keepalive comments, which would count as bytes too many, and a reader
-//! may fall behind as far as a trial is long, since a search for the limit passes it.
+//! It has its defaults, but for three things: no keepalive comments and no `retry:`, which would count as bytes too many;
+//! no history, since the others send no ids and keep nothing either; and a reader may fall behind as far as a trial is
+//! long, since a search for the limit passes it.
 
 use sse_server::{Config, Event, Server};
 
@@ -18,6 +19,8 @@ pub(crate) fn run() -> Result<()> {
         listen: vec![([127, 0, 0, 1], 0).into()],
         workers: 1,
         keepalive: None,
+        retry: None,
+        history_bytes: 0,
         max_lag: LOSSLESS_LAG,
         ..Config::default()
     })?;

@@ -21,8 +21,9 @@ use crate::stdio;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
-/// Bytes that a socket is given at a time: as many as the server gives.
-const PIECE_BYTES: usize = 64 << 10;
+/// Bytes that a socket is given at a time: as many as the server gives. A segment on the loopback interface carries 65,483
+/// bytes at most, so 64 KiB would leave a second one of 53 bytes: measured here, 5.5 GB/s instead of 8.8 GB/s.
+const PIECE_BYTES: usize = 63 << 10;
 
 /// Room for what is published in a run, so that the buffer isn't moved. Unused, it takes no memory.
 const BUFFER_BYTES: usize = 512 << 20;
@@ -43,11 +44,12 @@ pub(crate) fn run(way: Way) -> Result<()> {
             thread::park();
         }
     })?;
-    stdio::answer(&Answer::Serving(address))?;
+    stdio::answer(&Answer::Serving { address, opening_bytes: 0 })?;
     stdio::hear(|order| {
         match order {
             Order::Publish(plan) => plans.send(plan)?,
             Order::Seen(bytes) => credit.grant(bytes),
+            Order::Stop => credit.stop(),
         }
         Ok(())
     })
@@ -86,7 +88,7 @@ impl Bare {
         let mut passes = Histogram::<u64>::new(3)?;
         loop {
             let now = now_ns();
-            let over = producer.is_over(now);
+            let over = producer.is_over(now, credit);
             let due = if over { 0 } else { producer.due(now, credit) };
             match way {
                 Way::SendEach => {

@@ -21,6 +21,8 @@ pub(crate) struct Child {
     orders: Option<ChildStdin>,
     answers: Receiver<Answer>,
     pub(crate) address: SocketAddr,
+    /// What a stream begins with that is opened before anything is published.
+    pub(crate) opening_bytes: u64,
 }
 
 impl Child {
@@ -52,12 +54,15 @@ impl Child {
                 let _ = sender.send(answer);
             }
         });
-        let mut child = Child { process, orders, answers, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut child = Child { process, orders, answers, address: nowhere, opening_bytes: 0 };
         match child.answers.recv_timeout(PATIENCE) {
-            Ok(Answer::Serving(address)) => child.address = address,
-            other => return Err(format!("the child did not start to serve: {other:?}").into()),
+            Ok(Answer::Serving { address, opening_bytes }) => {
+                (child.address, child.opening_bytes) = (address, opening_bytes);
+                Ok(child)
+            }
+            other => Err(format!("the child did not start to serve: {other:?}").into()),
         }
-        Ok(child)
     }
 
     pub(crate) fn order(&mut self, order: &Order) -> Result<()> {
@@ -76,6 +81,14 @@ impl Child {
         }
     }
 
+    /// The same, waiting for it.
+    pub(crate) fn await_published(&self, patience: Duration) -> Result<Published> {
+        match self.answers.recv_timeout(patience) {
+            Ok(Answer::Published(published)) => Ok(published),
+            other => Err(format!("the child has not published: {other:?}").into()),
+        }
+    }
+
     /// Time on its core so far.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         process::cpu(self.process.id())
@@ -84,6 +97,15 @@ impl Child {
     /// Bytes of memory it holds.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
         process::resident_bytes(self.process.id())
+    }
+
+    /// The most that it has held since [`forget_peak`](Self::forget_peak).
+    pub(crate) fn peak_bytes(&self) -> Result<u64> {
+        process::peak_bytes(self.process.id())
+    }
+
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        process::forget_peak(self.process.id())
     }
 
     /// Lets it end by itself, and waits until it has.

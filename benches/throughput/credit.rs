@@ -1,7 +1,7 @@
 //! How far the readers are, as a publisher sees it.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Credit {
     seen: AtomicU64,
+    stopped: AtomicBool,
     /// The one who waits, once it has.
     publisher: OnceLock<Thread>,
 }
@@ -26,6 +27,17 @@ impl Credit {
     pub(crate) fn seen(&self) -> u64 {
         // Relaxed: as above.
         self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Nobody wants any more.
+    pub(crate) fn stop(&self) {
+        // Relaxed: a flag on its own, which publishers look at again and again.
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        // Relaxed: as above.
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// Waits for more, not for long.

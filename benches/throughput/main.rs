@@ -15,9 +15,11 @@
 //! what is measured and how to read it.
 
 mod bare;
+mod calm;
 mod child;
 mod cores;
 mod credit;
+mod crowd;
 mod lab;
 mod options;
 mod order;
@@ -31,6 +33,7 @@ mod scenarios;
 mod serve;
 mod spread;
 mod stdio;
+mod stopped;
 mod table;
 mod targets;
 mod trial;

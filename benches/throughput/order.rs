@@ -24,6 +24,11 @@ pub(crate) enum Role {
 pub(crate) struct Settings {
     pub(crate) flush_interval_us: u64,
     pub(crate) max_lag: u64,
+    /// 0: no history, and no ids in frames.
+    pub(crate) history_bytes: usize,
+    /// Events published to nobody before anyone comes: so many that all ids after them have equally many digits, or that
+    /// the history is full.
+    pub(crate) events_before: u64,
 }
 
 /// More than anyone falls behind in a run: what is lost then is lost by a mistake.
@@ -31,7 +36,7 @@ const LOSSLESS_LAG: u64 = 4 << 30;
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { flush_interval_us: 0, max_lag: LOSSLESS_LAG }
+        Settings { flush_interval_us: 0, max_lag: LOSSLESS_LAG, history_bytes: 0, events_before: 0 }
     }
 }
 
@@ -40,7 +45,7 @@ impl Default for Settings {
 pub(crate) enum Way {
     /// One `send` for each message and connection.
     SendEach,
-    /// A buffer that all share, in pieces of up to 64 KiB.
+    /// A buffer that all share, in pieces of up to 63 KiB.
     SharedBuffer,
 }
 
@@ -50,6 +55,8 @@ pub(crate) enum Order {
     Publish(Plan),
     /// The slowest reader has read this many bytes of all that is published (of its share, scaled up).
     Seen(u64),
+    /// What is under way has been published for long enough.
+    Stop,
 }
 
 /// What to publish.
@@ -78,7 +85,7 @@ pub(crate) enum Pace {
 }
 
 impl Plan {
-    /// Bytes of a frame: `data:`, the data, and two line ends.
+    /// Bytes of a frame without its id: `data:`, the data, and two line ends.
     pub(crate) fn frame_bytes(&self) -> u64 {
         self.data_bytes as u64 + 7
     }
@@ -87,7 +94,11 @@ impl Plan {
 /// What the child says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    Serving(SocketAddr),
+    Serving {
+        address: SocketAddr,
+        /// What a new stream begins with before its first event: with history its place in it.
+        opening_bytes: u64,
+    },
     Published(Published),
 }
 
@@ -97,6 +108,8 @@ pub(crate) struct Published {
     pub(crate) events: u64,
     /// Frame bytes for each namespace.
     pub(crate) bytes: Vec<u64>,
+    /// The last id that a reader has seen who is owed all of it, if one thread published it.
+    pub(crate) owed_after: Option<String>,
     /// Streams that the server had open when it was done; bare loops close none.
     pub(crate) streams: Option<usize>,
     /// How long single passes over all sockets took: the median, of bare loops that send each message.

@@ -56,6 +56,12 @@ impl Outcome {
         self.deliveries as f64 / self.seconds
     }
 
+    /// The one with the median of deliveries a second. There is at least one.
+    pub(crate) fn middle(outcomes: &mut [Outcome]) -> &Outcome {
+        outcomes.sort_by(|a, b| a.deliveries_per_second().total_cmp(&b.deliveries_per_second()));
+        &outcomes[outcomes.len() / 2]
+    }
+
     pub(crate) fn cpu_ns_per_delivery(&self) -> f64 {
         self.cpu_seconds * 1e9 / self.deliveries as f64
     }

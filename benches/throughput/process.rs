@@ -18,8 +18,22 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
 
 /// Bytes of memory that a process holds, without those that the kernel holds for it (socket buffers).
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// The most of it that a process has held since it started, or since [`forget_peak`].
+pub(crate) fn peak_bytes(pid: u32) -> Result<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+/// Counts the peak anew from here (proc(5), `clear_refs`).
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+fn status_bytes(pid: u32, field: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc/PID/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("/proc/PID/status lacks a field")?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kibibytes << 10)
 }

@@ -68,7 +68,10 @@ impl<'a> Producer<'a> {
     }
 
     /// Whether nothing will be due any more.
-    pub(crate) fn is_over(&self, now: u64) -> bool {
+    pub(crate) fn is_over(&self, now: u64, credit: &Credit) -> bool {
+        if credit.is_stopped() {
+            return true;
+        }
         let Plan { start_ns, length_ns, .. } = *self.plan;
         match self.plan.pace {
             Pace::Rate(rate) => {
@@ -114,11 +117,11 @@ impl<'a> Producer<'a> {
         self.published
     }
 
-    /// Publishes until the plan is done.
-    pub(crate) fn run(mut self, credit: &Credit, mut publish: impl FnMut(usize, &[u8])) -> Published {
+    /// Publishes until the plan is done. `publish` tells the bytes of the id in the event's frame.
+    pub(crate) fn run(mut self, credit: &Credit, mut publish: impl FnMut(usize, &[u8]) -> u64) -> Published {
         loop {
             let now = now_ns();
-            if self.is_over(now) {
+            if self.is_over(now, credit) {
                 return self.published;
             }
             let due = self.due(now, credit);
@@ -127,7 +130,9 @@ impl<'a> Producer<'a> {
             }
             for _ in 0..due {
                 let (namespace, data) = self.next(now);
-                publish(namespace, data);
+                let id_bytes = publish(namespace, data);
+                self.total_bytes += id_bytes;
+                self.published.bytes[namespace] += id_bytes;
             }
         }
     }

@@ -1,9 +1,14 @@
 //! Who reads what, and how keenly.
 
-/// Connections that read one namespace and what is beneath it.
+use std::net::SocketAddr;
+
+use sse_server::load::Target;
+
+/// Connections that read some namespaces and what is beneath them.
 #[derive(Clone, Debug)]
 pub(crate) struct Readers {
-    pub(crate) path: String,
+    /// Where they subscribe: at least one.
+    pub(crate) paths: Vec<String>,
     pub(crate) count: usize,
     pub(crate) manner: Manner,
 }
@@ -17,13 +22,30 @@ pub(crate) enum Manner {
 
 impl Readers {
     pub(crate) fn keen(path: &str, count: usize) -> Readers {
-        Readers { path: path.to_owned(), count, manner: Manner::Keen }
+        Readers::of_several(&[path], count)
+    }
+
+    /// Keen ones that read all of these on one connection.
+    pub(crate) fn of_several(paths: &[&str], count: usize) -> Readers {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        Readers { paths, count, manner: Manner::Keen }
+    }
+
+    /// What each of them asks for.
+    pub(crate) fn target(&self, server: SocketAddr) -> Target {
+        let path = match &self.paths[..] {
+            [path] => format!("/subscribe{path}"),
+            paths => format!("/subscribe?namespace={}", paths.join("&namespace=")),
+        };
+        Target::new(server, &server.to_string(), &path)
     }
 
     /// Whether they get what is published there.
     pub(crate) fn cover(&self, namespace: &str) -> bool {
-        let below = namespace.strip_prefix(self.path.trim_end_matches('/'));
-        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        self.paths.iter().any(|path| {
+            let below = namespace.strip_prefix(path.trim_end_matches('/'));
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        })
     }
 
     /// How many of the namespaces they cover.

@@ -71,6 +71,11 @@ impl Report {
         self.trials.push(json!({ "what": what, "outcome": outcome }));
     }
 
+    /// Keeps figures that are in no outcome.
+    pub(crate) fn keep_figures(&mut self, what: &str, figures: &Value) {
+        self.trials.push(json!({ "what": what, "figures": figures }));
+    }
+
     /// Counts losses that no outcome tells of.
     pub(crate) fn lose(&mut self, lost: u64) {
         self.lost += lost;

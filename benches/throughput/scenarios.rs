@@ -2,18 +2,22 @@
 
 mod accept;
 mod baselines;
+mod bounded;
 mod calls;
 mod connections;
 mod engine;
 mod flush;
 mod hierarchy;
+mod history;
 mod http;
 mod memory;
+mod mixed;
 mod namespaces;
 mod publishers;
 mod rates;
 mod sizes;
 mod slow;
+mod storm;
 
 use std::fmt::Write as _;
 
@@ -37,18 +41,15 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("slow", "one reader in ten slow or stopped", slow::run),
     scenario("publishers", "1 and 4 publisher threads", publishers::run),
     scenario("http", "publishing over HTTP, singly and in batches", http::run),
+    scenario("history", "ids and journal on, beside the same run without", history::run),
+    scenario("mixed", "10,000 readers of a namespace of their own and one that all share", mixed::run),
+    scenario("storm", "10,000 clients that return at once, each owed 1,000 events", storm::run),
+    scenario("bounded", "memory over an hour's traffic, while readers stand still", bounded::run),
     scenario("accept", "streams opened as fast as can be", accept::run),
     scenario("memory", "idle connections", memory::run),
     scenario("flush", "latency against processor time by --flush-interval", flush::run),
     scenario("engine", "the engine alone: publish, match, subscribe", engine::run),
     scenario("calls", "system calls per delivery, counted by strace", calls::run),
-];
-
-/// Named, not faked: they need ids and a journal.
-const NEED_HISTORY: &[(&str, &str)] = &[
-    ("replay", "10,000 clients returning at once, each owed 1,000 events"),
-    ("mixed", "10,000 connections, each on its own namespace and on one shared by all"),
-    ("history", "the same run with ids and journal, and without"),
 ];
 
 const fn scenario(name: &'static str, about: &'static str, run: fn(&mut Lab) -> Result<Section>) -> Scenario {
@@ -60,9 +61,6 @@ pub(crate) fn list() -> String {
     let mut list = String::new();
     for Scenario { name, about, .. } in ALL {
         let _ = writeln!(list, "  {name:<12} {about}");
-    }
-    for (name, about) in NEED_HISTORY {
-        let _ = writeln!(list, "  {name:<12} {about} (needs history: not yet)");
     }
     list
 }

@@ -37,6 +37,11 @@ const TARGETS: &[Target] = &[
     target("publish", "events/s over HTTP in batches", "batch events/s", AtLeast(500_000.0)),
     target("publish", "ns to match depth 4 among 10³", "match small ns", AtMost(120.0)),
     target("publish", "ns to match depth 4 at random among 10⁶", "match large ns", AtMost(800.0)),
+    target("replay", "bytes/s while 10,000 return, to the saturated shared fan-out", "storm ratio", AtLeast(0.5)),
+    target("replay", "deliveries lost meanwhile", "storm lost", AtMost(0.0)),
+    target("replay", "resident memory at most, to that at rest, warm or cold", "storm memory ratio", AtMost(1.1)),
+    target("mixed", "deliveries/s, to 10,000 on the shared namespace alone", "mixed ratio", AtLeast(0.7)),
+    target("history", "deliveries/s with ids and journal, to without", "history ratio", AtLeast(0.8)),
 ];
 
 const fn target(group: &'static str, what: &'static str, finding: &'static str, bound: Bound) -> Target {

@@ -64,13 +64,18 @@ impl Trial {
 
     /// The same with a child that serves already; gives it back.
     pub(crate) fn run_with(&self, child: Child) -> Result<(Outcome, Child)> {
+        self.run_watched(child, &mut |_| Ok(()))
+    }
+
+    /// The same, calling `watch` again and again while it publishes.
+    pub(crate) fn run_watched(&self, child: Child, watch: &mut Watch<'_>) -> Result<(Outcome, Child)> {
         let namespaces = &self.namespaces;
         let share = |readers: &Readers| (readers.covered(namespaces).max(1), namespaces.len() as u64);
         let shares = self.readers.iter().map(share).collect();
         let mut run =
             Run { trial: self, members: self.members(), shares, client: Client::new()?, active: Instant::now(), child };
         run.open()?;
-        let outcome = run.publish()?;
+        let outcome = run.publish(watch)?;
         Ok((outcome, run.child))
     }
 
@@ -104,6 +109,9 @@ impl Trial {
     }
 }
 
+/// What else is to be done while a trial publishes.
+pub(crate) type Watch<'a> = dyn FnMut(&Child) -> Result<()> + 'a;
+
 /// A trial under way.
 struct Run<'a> {
     trial: &'a Trial,
@@ -119,13 +127,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn open(&mut self) -> Result<()> {
-        let host = self.child.address.to_string();
-        let targets: Vec<Target> = self
-            .trial
-            .readers
-            .iter()
-            .map(|readers| Target::new(self.child.address, &host, &format!("/subscribe{}", readers.path)))
-            .collect();
+        let address = self.child.address;
+        let targets: Vec<Target> = self.trial.readers.iter().map(|readers| readers.target(address)).collect();
         let every = self.trial.parse_every(self.members.len());
         for index in 0..self.members.len() {
             let member = self.members[index];
@@ -146,20 +149,19 @@ impl Run<'_> {
         }
     }
 
-    fn publish(&mut self) -> Result<Outcome> {
+    fn publish(&mut self, watch: &mut Watch<'_>) -> Result<Outcome> {
         let (cpu_before, our_cpu_before) = (self.child.cpu()?, process::cpu(std::process::id())?);
         let plan = self.trial.plan();
         self.client.observe(self.observer(&plan));
         self.child.order(&Order::Publish(plan.clone()))?;
-        let published = self.read_while_publishing()?;
+        let published = self.read_while_publishing(watch)?;
         let end_ns = self.read_the_rest(&published)?;
         let cpu = self.child.cpu()? - cpu_before;
         let our_cpu = process::cpu(std::process::id())? - our_cpu_before;
         let expected = self.expected(&published);
-        let missing = |(index, expected): (usize, u64)| expected.abs_diff(self.client.received()[index]);
-        let missing: u64 = self.keen().map(|index| missing((index, expected[index]))).sum();
+        let missing: u64 = self.keen().map(|index| expected[index].abs_diff(self.received(index))).sum();
         let observer = self.client.observer();
-        let bytes: u64 = self.keen().map(|index| self.client.received()[index]).sum();
+        let bytes: u64 = self.keen().map(|index| self.received(index)).sum();
         Ok(Outcome {
             connections: self.members.len(),
             offered: match plan.pace {
@@ -189,7 +191,7 @@ impl Run<'_> {
         Observer::new(timing).since(plan.start_ns + warm_up).stride(plan.threads * plan.namespaces.len() as u64)
     }
 
-    fn read_while_publishing(&mut self) -> Result<Published> {
+    fn read_while_publishing(&mut self, watch: &mut Watch<'_>) -> Result<Published> {
         let (mut told, mut sipped) = (Instant::now(), Instant::now());
         loop {
             self.turn()?;
@@ -202,6 +204,7 @@ impl Run<'_> {
                 sipped = Instant::now();
                 self.sip();
             }
+            watch(&self.child)?;
             if let Some(published) = self.child.published()? {
                 return Ok(published);
             }
@@ -221,7 +224,7 @@ impl Run<'_> {
     fn read_the_rest(&mut self, published: &Published) -> Result<u64> {
         let expected = self.expected(published);
         let total: u64 = self.keen().map(|index| expected[index]).sum();
-        let received = |run: &Self| -> u64 { run.keen().map(|index| run.client.received()[index]).sum() };
+        let received = |run: &Self| -> u64 { run.keen().map(|index| run.received(index)).sum() };
         let (mut have, mut last, mut last_ns) = (received(self), Instant::now(), now_ns());
         while have < total && last.elapsed() < PATIENCE {
             self.turn()?;
@@ -239,6 +242,11 @@ impl Run<'_> {
     fn keen(&self) -> impl Iterator<Item = usize> {
         let keen = |&index: &usize| self.trial.readers[self.members[index]].manner == Manner::Keen;
         (0..self.members.len()).filter(keen)
+    }
+
+    /// Bytes that a connection has got of what was published since it was opened.
+    fn received(&self, index: usize) -> u64 {
+        self.client.received()[index].saturating_sub(self.child.opening_bytes)
     }
 
     /// Bytes that each connection is to get.
@@ -264,7 +272,7 @@ impl Run<'_> {
     fn seen(&self) -> u64 {
         let progress = |index: usize| {
             let (part, whole) = self.shares[self.members[index]];
-            self.client.received()[index] * whole / part
+            self.received(index) * whole / part
         };
         self.keen().map(progress).min().unwrap_or(0)
     }

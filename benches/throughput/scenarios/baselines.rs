@@ -48,8 +48,7 @@ pub(crate) fn run(lab: &mut Lab) -> Result<Section> {
     find(lab, &outcomes);
     let mut table = Table::of_outcomes("median of its round");
     for (name, outcomes) in NAMES.iter().zip(&mut outcomes) {
-        outcomes.sort_by(|a, b| a.deliveries_per_second().total_cmp(&b.deliveries_per_second()));
-        table.outcome(name, &outcomes[outcomes.len() / 2]);
+        table.outcome(name, Outcome::middle(outcomes));
     }
     let ratio = |name| count(lab.findings[name]);
     let text = format!(
