@@ -4,6 +4,8 @@
 //!   | rest of a frame | notices | frames of the journal |
 //!          ▲          ▲         ▲
 //!        offset   rest_end  slice.start          any of the three may be missing
+//!
+//! Frames of several logs that were copied together come as frames of the journal do.
 //! ```
 
 use memchr::memmem;
@@ -45,7 +47,7 @@ impl Ahead {
         }
     }
 
-    /// Frames of the journal that come after `after`.
+    /// Frames that come after `after`.
     pub(crate) fn of_frames(bytes: Vec<u8>, after: u64) -> Self {
         Self { bytes, offset: 0, rest_end: 0, gap: None, slice: Slice { start: 0, after } }
     }
@@ -69,7 +71,8 @@ impl Ahead {
         Some(gap.requested)
     }
 
-    /// Drops the frames that have not begun, since they can be had again; gives the sequence that they come after.
+    /// Drops the frames that have not begun, since they can be had again; gives the sequence that they come after. (If
+    /// frames have no ids, they can't be had again, and the sequence says nothing.)
     pub(crate) fn drop_frames(&mut self) -> u64 {
         let Slice { start, after } = self.slice;
         let end = match self.offset {
@@ -79,8 +82,13 @@ impl Ahead {
         self.bytes.truncate(end);
         // Given back, not kept for more: whoever is here may stay for long.
         self.bytes.shrink_to_fit();
-        let last = blocks(&self.bytes[start..]).last();
-        last.map_or(after, |block| sequence_of(block).expect("a frame of the journal begins with its id"))
+        blocks(&self.bytes[start..]).last().and_then(sequence_of).unwrap_or(after)
+    }
+
+    /// The rest of the frame that has begun, if there is nothing else to be read, and everything else is read.
+    pub(crate) fn rest_alone(&self) -> Option<&[u8]> {
+        let is_frame = self.offset > self.slice.start && !self.unread().is_empty();
+        is_frame.then(|| self.unread())
     }
 
     /// What is still to be read.

@@ -11,6 +11,12 @@
 
 use crate::log::Cursor;
 
+/// A run that is not worth a call of its own.
+const SHORT_RUN_BYTES: usize = 2 << 10;
+
+/// Bytes of short runs that are copied together, or a short run more.
+const GATHERED_BYTES: usize = 16 << 10;
+
 /// Cursors in several logs, and the run that is being read.
 pub(crate) struct Merge {
     cursors: Box<[Cursor]>,
@@ -20,6 +26,10 @@ pub(crate) struct Merge {
     run_bytes: usize,
     /// The sequence of the run's last frame. All frames through this one have been read, or are in the run.
     through: u64,
+    /// The same of what was read before the run.
+    before: u64,
+    /// The run before this one was short.
+    after_short: bool,
     /// Bytes and frames of runs that are over.
     bytes: u64,
     frames: u64,
@@ -41,9 +51,12 @@ impl Start {
 
 impl Merge {
     /// Reads on after `through` from these places.
-    pub(crate) fn new(cursors: Box<[Cursor]>, through: u64) -> Self {
+    pub(crate) fn new(mut cursors: Box<[Cursor]>, through: u64) -> Self {
+        // What is passed over is not behind the reader, and not before it.
+        cursors.iter_mut().for_each(|cursor| _ = cursor.skip_through(through));
         let run_start = Start::of(&cursors[0]);
-        Self { cursors, current: 0, run_bytes: 0, through, bytes: 0, frames: 0, run_start }
+        let (before, after_short) = (through, false);
+        Self { cursors, current: 0, run_bytes: 0, through, before, after_short, bytes: 0, frames: 0, run_start }
     }
 
     /// What is left of the run, or the next one. Every log has all its frames through `completed`.
@@ -60,6 +73,8 @@ impl Merge {
     fn begin_run(&mut self, completed: u64) {
         // Before any cursor is moved over what it need not read.
         (self.bytes, self.frames) = (self.bytes_read(), self.frames_read());
+        self.before = self.through;
+        self.after_short = false;
         let (mut first, mut second) = (None, completed.saturating_add(1));
         for (index, cursor) in self.cursors.iter_mut().enumerate() {
             let Some(next) = next_after(cursor, self.through) else { continue };
@@ -80,6 +95,7 @@ impl Merge {
             self.current = index;
             self.run_bytes = cursor.bytes_through(limit);
             self.through = cursor.sequence_within(self.run_bytes);
+            self.after_short = self.run_bytes < SHORT_RUN_BYTES;
         }
         self.run_start = Start::of(&self.cursors[self.current]);
     }
@@ -92,9 +108,27 @@ impl Merge {
         }
     }
 
+    /// Copies the next runs together, and passes over them, if they are short and the last one was.
+    ///
+    /// Two busy channels take turns frame by frame, and a call for each frame is what the logs are there to spare.
+    pub(crate) fn gather(&mut self, completed: u64, into: &mut Vec<u8>) {
+        while self.run_bytes == 0 && self.after_short {
+            self.begin_run(completed);
+            if self.run_bytes == 0 || self.run_bytes >= SHORT_RUN_BYTES {
+                return;
+            }
+            into.extend_from_slice(&self.cursors[self.current].chunk()[..self.run_bytes]);
+            self.advance(self.run_bytes);
+            if into.len() >= GATHERED_BYTES {
+                return;
+            }
+        }
+    }
+
     /// The sequence of the last frame that is read, or has begun to be.
     pub(crate) fn last_begun(&self) -> u64 {
-        if self.run_bytes == 0 { self.through } else { self.cursors[self.current].last_begun() }
+        // Other logs may have newer ones than the run's: as long as nothing of it is read, theirs count.
+        if self.run_bytes == 0 { self.through } else { self.cursors[self.current].last_begun().max(self.before) }
     }
 
     pub(crate) fn rest_of_frame(&self) -> &[u8] {

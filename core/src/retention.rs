@@ -22,7 +22,10 @@ const TURN_LOOKS: usize = if cfg!(loom) { 1 } else { 512 };
 /// a few seconds, and fail a few times.
 const LINGER_ROUNDS: u64 = if cfg!(loom) { 1 } else { 15 };
 
-/// Channels without members that live on at most. Each costs some 500 bytes.
+/// Looks that taking a channel out of the trie counts as: the trie's nodes on its path are copied.
+const RETIREMENT_LOOKS: usize = if cfg!(loom) { 1 } else { 64 };
+
+/// Channels without members that live on at most. Each costs some 500 bytes, and more if its pattern is long.
 const LINGER_CHANNELS: usize = if cfg!(loom) { 1 } else { 1 << 14 };
 
 /// The blocks and channels that are kept.
@@ -96,28 +99,26 @@ impl Retention {
         if left == 0 {
             return false;
         }
-        let looks = left.min(TURN_LOOKS);
-        for _ in 0..looks {
-            if self.budget.is_some() {
-                self.look_at_idle(trie);
-            } else {
-                self.look_at_block(&mut wake);
-            }
+        let (mut looks, mut effort) = (0, 0);
+        while looks < left && effort < TURN_LOOKS {
+            looks += 1;
+            effort += if self.budget.is_some() { self.look_at_idle(trie) } else { self.look_at_block(&mut wake) };
         }
         self.looks_left.store(left - looks, Ordering::Relaxed); // the drainer's own
         left > looks
     }
 
-    /// Ends the block of a channel that is quiet.
-    fn look_at_block(&self, mut wake: impl FnMut(Arc<Channel>)) {
-        let Some((channel, before)) = self.blocks.pop() else { return };
-        let Some(alive) = channel.upgrade() else { return };
+    /// Ends the block of a channel that is quiet. Gives the effort, in looks.
+    fn look_at_block(&self, mut wake: impl FnMut(Arc<Channel>)) -> usize {
+        let Some((channel, before)) = self.blocks.pop() else { return 1 };
+        let Some(alive) = channel.upgrade() else { return 1 };
         let written = alive.log.written();
         if written != before {
             self.blocks.push((channel, written));
         } else if alive.log.forget_block() {
             wake(alive);
         }
+        1
     }
 
     /// A channel's last member has left.
@@ -137,12 +138,15 @@ impl Retention {
         }
     }
 
-    fn look_at_idle(&self, trie: &Trie) {
-        let Some((channel, since)) = self.idle.pop() else { return };
+    /// Ends a channel that has had no members for long enough. Gives the effort, in looks.
+    fn look_at_idle(&self, trie: &Trie) -> usize {
+        let Some((channel, since)) = self.idle.pop() else { return 1 };
         let lingered = self.rounds.load(Ordering::Relaxed) - since; // a measure
-        if lingered < LINGER_ROUNDS || !retire(&channel, trie) {
-            self.return_idle(channel, since);
+        if lingered >= LINGER_ROUNDS && retire(&channel, trie) {
+            return RETIREMENT_LOOKS;
         }
+        self.return_idle(channel, since);
+        1
     }
 
     /// Puts a channel back on the list, unless it has members.

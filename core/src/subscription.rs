@@ -70,6 +70,9 @@ enum Feed {
     Replay { after: u64, written: u64 },
 }
 
+/// Bytes of a frame that a reader without a place keeps at most. Those who are blocked within a larger one share the log's.
+const MOST_PARKED_BYTES: usize = 64 << 10;
+
 /// A cursor for each channel.
 type Cursors = SmallVec<[Cursor; 1]>;
 
@@ -139,7 +142,8 @@ impl Subscription {
         match self.feed {
             Feed::Replay { .. } => self.replay(),
             Feed::Joining(_) => self.settle(),
-            Feed::One(_) | Feed::Many(_) => {}
+            Feed::Many(_) => self.gather(),
+            Feed::One(_) => {}
         }
     }
 
@@ -169,6 +173,12 @@ impl Subscription {
         matches!(self.feed, Feed::Replay { .. })
     }
 
+    /// Whether the reader is still owed what it had missed when it came back.
+    #[must_use]
+    pub fn is_catching_up(&self) -> bool {
+        self.is_replaying() || self.position() < self.owed_through
+    }
+
     /// How it has begun.
     #[must_use]
     pub fn resume(&self) -> Resume {
@@ -177,17 +187,21 @@ impl Subscription {
 
     /// Lets go of the logs, so that a reader who can't read now holds nothing of what is published meanwhile. It goes on
     /// where it was when it is asked for a [`chunk`](Self::chunk) again: from the logs or the history, or with a gap that
-    /// is told. Without history this does nothing.
+    /// is told. Without history this does nothing, nor in the midst of a large frame, of which each reader would have to
+    /// keep a copy.
     #[cold]
     pub fn park(&mut self) {
-        if self.engine.journal.is_some() {
-            let written = match self.feed {
-                Feed::Replay { written, .. } => written,
-                _ => self.written().saturating_sub(self.feed_lag()),
-            };
-            let after = self.leave_feed();
-            self.set_feed(Feed::Replay { after, written });
+        if self.engine.journal.is_none() || self.rest_of_frame().len() > MOST_PARKED_BYTES {
+            return;
         }
+        let written = match self.feed {
+            Feed::Replay { written, .. } => written,
+            // Who is still catching up is not behind what is published meanwhile.
+            _ if self.is_catching_up() => self.written(),
+            _ => self.position(),
+        };
+        let after = self.leave_feed();
+        self.set_feed(Feed::Replay { after, written });
     }
 
     /// Jumps to the present. The reader gets the rest of the frame that has begun, one frame `event:gap`, and then what is
@@ -298,6 +312,20 @@ impl Subscription {
         }
     }
 
+    /// Copies short runs of several logs together.
+    fn gather(&mut self) {
+        let Feed::Many(merge) = &mut self.feed else { return };
+        let (after, events) = (merge.last_begun(), merge.frames_read());
+        let mut frames = Vec::new();
+        merge.gather(self.engine.completed(), &mut frames);
+        if !frames.is_empty() {
+            // The merge counts as read what is only ahead now.
+            self.bytes_before = self.bytes_before.wrapping_sub(frames.len() as u64);
+            self.events_before = self.events_before.wrapping_sub(merge.frames_read() - events);
+            self.ahead = Some(Box::new(Ahead::of_frames(frames, after)));
+        }
+    }
+
     /// Goes on in the logs if they reach back far enough, or else reads a slice of the journal ahead.
     #[cold]
     fn replay(&mut self) {
@@ -310,7 +338,7 @@ impl Subscription {
         let Some(journal) = &self.engine.journal else { return };
         let covers = |path: &str| self.members.iter().any(|member| member.channel.pattern().covers_path(path));
         let mut frames = Vec::new();
-        let after = match journal.read(after, covers, &mut frames) {
+        let after = match journal.read(after, self.members.len(), covers, &mut frames) {
             Slice::Through(through) => through,
             Slice::Evicted(oldest) => {
                 let requested = self.engine.id(after).to_string();
@@ -331,19 +359,21 @@ impl Subscription {
         if let Some(ahead) = &mut self.ahead {
             // Nothing of the feed has been read since.
             let after = ahead.drop_frames();
-            if ahead.unread().is_empty() {
+            // What is read of it is not kept.
+            let rest = ahead.rest_alone().map(|rest| Box::new(Ahead::new(rest, after)));
+            if rest.is_some() || ahead.unread().is_empty() {
                 self.close_ahead();
+                self.ahead = rest;
             }
             return after;
         }
-        let (rest, after) = match &self.feed {
+        let after = match &self.feed {
             // Frames before the first that is for this reader are not newer than `starts_after`.
-            Feed::One(cursor) | Feed::Joining(cursor) => {
-                (cursor.rest_of_frame(), cursor.last_begun().max(self.starts_after))
-            }
-            Feed::Many(merge) => (merge.rest_of_frame(), merge.last_begun()),
-            Feed::Replay { after, .. } => (&[][..], *after),
+            Feed::One(cursor) | Feed::Joining(cursor) => cursor.last_begun().max(self.starts_after),
+            Feed::Many(merge) => merge.last_begun(),
+            Feed::Replay { after, .. } => *after,
         };
+        let rest = self.rest_of_frame();
         if !rest.is_empty() {
             self.ahead = Some(Box::new(Ahead::new(rest, after)));
         }
@@ -384,14 +414,27 @@ impl Subscription {
         self.members.iter().map(|member| member.channel.log.written()).sum()
     }
 
-    fn feed_lag(&self) -> u64 {
-        let read = match &self.feed {
+    /// Bytes of the channels' logs before the reader's place.
+    fn position(&self) -> u64 {
+        match &self.feed {
             Feed::One(cursor) | Feed::Joining(cursor) => cursor.position(),
             Feed::Many(merge) => merge.positions(),
             Feed::Replay { written, .. } => *written,
-        };
+        }
+    }
+
+    fn feed_lag(&self) -> u64 {
         // The sum may be older than what the cursors have seen.
-        self.written().saturating_sub(read.max(self.owed_through))
+        self.written().saturating_sub(self.position().max(self.owed_through))
+    }
+
+    /// What is left of the frame of a log that has begun.
+    fn rest_of_frame(&self) -> &[u8] {
+        match &self.feed {
+            Feed::One(cursor) | Feed::Joining(cursor) => cursor.rest_of_frame(),
+            Feed::Many(merge) => merge.rest_of_frame(),
+            Feed::Replay { .. } => &[],
+        }
     }
 }
 

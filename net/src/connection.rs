@@ -21,6 +21,9 @@ use crate::topic::Places;
 /// packets are what costs (a quarter of the throughput, docs/PERFORMANCE.md).
 const FLUSH_BYTES: usize = 63 << 10;
 
+/// Writes to a stream in one pass. One, as a rule; more where several logs are read in turns.
+const FLUSH_WRITES: usize = 16;
+
 /// Reads of what a client says on an open stream, per pass. There should be nothing: it is read to notice the end.
 const DISCARD_READS: usize = 4;
 
@@ -99,8 +102,13 @@ impl<S> Connection<S> {
             return outcome;
         }
         let mut budget = FLUSH_BYTES;
+        let mut writes = 0;
         // Ends: each round takes from the budget, or returns.
         let outcome = loop {
+            // A slice of the history is a turn; so are many pieces.
+            if writes == FLUSH_WRITES || (writes > 0 && subscription.is_replaying()) {
+                break Flush::More;
+            }
             let [first, second] = subscription.chunks();
             let first = &first[..first.len().min(budget)];
             let second = &second[..second.len().min(budget - first.len())];
@@ -113,6 +121,7 @@ impl<S> Connection<S> {
                     subscription.advance(sent);
                     self.active_at = tick;
                     budget -= sent;
+                    writes += 1;
                     // A short write has found the socket full: an edge will come (epoll(7), question 9).
                     if sent < length {
                         break Flush::Blocked;
@@ -187,7 +196,9 @@ impl<S> Connection<S> {
     pub(crate) fn start_leaving(&mut self) {
         let Role::Stream { subscription, stream } = &mut self.role else { return };
         if !self.flags.contains(Flags::LEAVING) {
-            stream.leave_at = subscription.bytes_read() + subscription.lag();
+            // Who is owed more than can be counted yet leaves when it has everything.
+            let pending = if subscription.is_catching_up() { u64::MAX } else { subscription.lag() };
+            stream.leave_at = subscription.bytes_read().saturating_add(pending);
             self.flags.insert(Flags::LEAVING);
         }
     }
