@@ -5,10 +5,12 @@
 //! a package registry is installed by the tests themselves, once, at pinned versions, beneath `target/clients/`.
 
 mod browser;
+mod cuts;
 mod http;
 mod process;
 mod relay;
 mod server;
+mod shears;
 mod tools;
 
 use std::fs;
