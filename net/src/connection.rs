@@ -19,7 +19,7 @@ use crate::topic::Places;
 /// connections far behind still take turns within milliseconds. A little less than what one segment of TCP carries over
 /// loopback, 65,483 bytes, and one offloaded to a network card: 64 KiB would leave a second packet of some bytes, and
 /// packets are what costs (a quarter of the throughput, docs/PERFORMANCE.md).
-const FLUSH_BYTES: usize = 63 << 10;
+pub(crate) const FLUSH_BYTES: usize = 63 << 10;
 
 /// Writes to a stream in one pass. One, as a rule; more where several logs are read in turns.
 const FLUSH_WRITES: usize = 16;
@@ -93,15 +93,15 @@ pub(crate) enum Flush {
 }
 
 impl<S> Connection<S> {
-    /// Sends what the subscription has, one turn of it.
-    pub(crate) fn flush(&mut self, tick: u64, max_lag: u64) -> Flush {
+    /// Sends what the subscription has, one turn of so many bytes.
+    pub(crate) fn flush(&mut self, tick: u64, max_lag: u64, turn: usize) -> Flush {
         let Role::Stream { subscription, stream } = &mut self.role else { return Flush::Done };
         if !self.flags.is_plain()
             && let Some(outcome) = flush_specially(&mut self.socket, &mut self.flags, subscription, stream, max_lag)
         {
             return outcome;
         }
-        let mut budget = FLUSH_BYTES;
+        let mut budget = turn;
         let mut writes = 0;
         // Ends: each round takes from the budget, or returns.
         let outcome = loop {
@@ -110,8 +110,9 @@ impl<S> Connection<S> {
                 break Flush::More;
             }
             let [first, second] = subscription.chunks();
-            let first = &first[..first.len().min(budget)];
-            let second = &second[..second.len().min(budget - first.len())];
+            let most = budget.min(FLUSH_BYTES);
+            let first = &first[..first.len().min(most)];
+            let second = &second[..second.len().min(most - first.len())];
             let length = first.len() + second.len();
             if length == 0 {
                 break if budget == 0 || subscription.is_replaying() { Flush::More } else { Flush::Done };
@@ -201,6 +202,11 @@ impl<S> Connection<S> {
             stream.leave_at = subscription.bytes_read().saturating_add(pending);
             self.flags.insert(Flags::LEAVING);
         }
+    }
+
+    /// Whether a stream's reader is still owed what it had missed when it came back.
+    pub(crate) fn is_catching_up(&self) -> bool {
+        matches!(&self.role, Role::Stream { subscription, .. } if subscription.is_catching_up())
     }
 
     /// Bytes that wait to be sent; none for an exchange.

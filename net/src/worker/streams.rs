@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use sse_core::Subscription;
 
 use super::Worker;
-use crate::connection::{Flags, Flush, Role, Stream, end_of_stream};
+use crate::connection::{FLUSH_BYTES, Flags, Flush, Role, Stream, end_of_stream};
 use crate::keepalive::is_silent;
 use crate::service::Service;
 use crate::stream::EndReason;
@@ -15,17 +15,29 @@ use crate::timers::{ConnectionKey, Timer};
 /// keep up don't wait for thousands who catch up.
 const BACKLOG_TURNS: usize = 128;
 
+/// Turns given at a time to a stream that catches up: it has much to send, and its socket is at hand (a fifth faster than
+/// one by one, by the scenario `storm` of the throughput harness).
+const CATCH_UP_TURNS: usize = 4;
+
 impl<V: Service> Worker<V> {
     /// Gives another turn to some of those who wait for one, who has waited longest first. It goes over the list at most
     /// once as it stands, so it ends.
     pub(super) fn flush_backlog(&mut self) {
-        for _ in 0..self.backlog.len().min(BACKLOG_TURNS) {
+        let mut turns = 0;
+        for _ in 0..self.backlog.len() {
+            if turns >= BACKLOG_TURNS {
+                return;
+            }
+            turns += 1;
             let Some(token) = self.backlog.pop_front() else { return };
             if let Some(connection) = self.connections.get_mut(token as usize) {
                 // A slot used anew may be here by an older name: then it isn't queued.
                 if connection.flags.contains(Flags::QUEUED) {
                     connection.flags.remove(Flags::QUEUED);
-                    self.flush_one(token);
+                    let turns_at_once = if connection.is_catching_up() { CATCH_UP_TURNS } else { 1 };
+                    turns += turns_at_once - 1;
+                    let outcome = connection.flush(self.tick, self.config.max_lag, turns_at_once * FLUSH_BYTES);
+                    self.settle(token, outcome);
                 }
             }
         }
@@ -41,7 +53,7 @@ impl<V: Service> Worker<V> {
     /// The hot loop: one call and a few cache lines for each member.
     fn flush_topic(&mut self, topic: u32) {
         for &token in self.topics.answer_bell(topic) {
-            match self.connections[token as usize].flush(self.tick, self.config.max_lag) {
+            match self.connections[token as usize].flush(self.tick, self.config.max_lag, FLUSH_BYTES) {
                 Flush::Done => {}
                 // Ending a stream would change the list we are walking.
                 outcome => self.outcomes.push((token, outcome)),
@@ -55,7 +67,7 @@ impl<V: Service> Worker<V> {
     }
 
     pub(super) fn flush_one(&mut self, token: u32) {
-        let outcome = self.connections[token as usize].flush(self.tick, self.config.max_lag);
+        let outcome = self.connections[token as usize].flush(self.tick, self.config.max_lag, FLUSH_BYTES);
         self.settle(token, outcome);
     }
 
@@ -182,7 +194,7 @@ impl<V: Service> Worker<V> {
         }
         let before = connection.sent();
         connection.flags.remove(Flags::BLOCKED);
-        let outcome = connection.flush(tick, max_lag);
+        let outcome = connection.flush(tick, max_lag, FLUSH_BYTES);
         if outcome == Flush::Blocked && connection.sent() == before {
             return self.close(key.token, EndReason::Stalled);
         }
