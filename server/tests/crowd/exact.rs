@@ -68,7 +68,11 @@ impl Received {
     /// Takes bytes that came at `at`: those known already must be equal, the others become known.
     fn take(&mut self, at: usize, bytes: &[u8]) {
         let known = (self.bytes.len() - at).min(bytes.len());
-        assert!(self.bytes[at..at + known] == bytes[..known], "two connections of one filter differ near byte {at}");
+        let (old, new) = (&self.bytes[at..at + known], &bytes[..known]);
+        if let Some(first) = old.iter().zip(new).position(|(old, new)| old != new) {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[first..known.min(first + 300)]).into_owned();
+            panic!("two connections of one filter differ at byte {}:\n{}\n---\n{}", at + first, text(old), text(new));
+        }
         self.bytes.extend_from_slice(&bytes[known..]);
     }
 }
@@ -171,6 +175,8 @@ fn a_thousand_connections_receive_exactly_what_was_published() {
         workers: 2,
         // The readers share two cores with everything else here, and are behind as far as that takes them.
         max_lag: u64::MAX,
+        // And a reader that is blocked has its place in the history, which must reach back as far.
+        history_bytes: 1 << 30,
         // Random: no two connections of one filter would get the same bytes.
         retry: None,
         ..Config::default()
