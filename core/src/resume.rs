@@ -17,14 +17,21 @@ pub enum Resume {
     Gap(GapReason),
 }
 
-/// `live`, `exact` or `gap`.
-impl fmt::Display for Resume {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Resume {
+    /// `live`, `exact` or `gap`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
             Self::Live => "live",
             Self::Exact => "exact",
             Self::Gap(_) => "gap",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -338,7 +338,7 @@ impl Subscription {
         let Some(journal) = &self.engine.journal else { return };
         let covers = |path: &str| self.members.iter().any(|member| member.channel.pattern().covers_path(path));
         let mut frames = Vec::new();
-        let after = match journal.read(after, self.members.len(), covers, &mut frames) {
+        let through = match journal.read(after, self.members.len(), covers, &mut frames) {
             Slice::Through(through) => through,
             Slice::Evicted(oldest) => {
                 let requested = self.engine.id(after).to_string();
@@ -347,17 +347,16 @@ impl Subscription {
             }
         };
         if !frames.is_empty() {
-            let Feed::Replay { after, .. } = self.feed else { return };
             self.ahead = Some(Box::new(Ahead::of_frames(frames, after)));
         }
-        self.set_feed(Feed::Replay { after, written: self.written() });
+        self.set_feed(Feed::Replay { after: through, written: self.written() });
     }
 
     /// Lets go of the logs, and of what was read ahead but for notices and the frame that has begun. Gives the sequence
     /// through which the reader has everything once it has read what is left ahead.
     fn leave_feed(&mut self) -> u64 {
         if let Some(ahead) = &mut self.ahead {
-            // Nothing of the feed has been read since.
+            // It comes before all that the feed still has, so its place is the reader's.
             let after = ahead.drop_frames();
             // What is read of it is not kept.
             let rest = ahead.rest_alone().map(|rest| Box::new(Ahead::new(rest, after)));

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use smallvec::SmallVec;
-use sse_core::{Pattern, Resume};
+use sse_core::Pattern;
 
 use super::Worker;
 use crate::connection::{Connection, Exchange, Flags, Role, Stream, read, write};
@@ -28,7 +28,7 @@ const ACTIONS_PER_TURN: usize = 64;
 /// Bytes of events that a stream's head may take along.
 const OPENING_BYTES: usize = 4096;
 
-/// How a stream begins, for clients that see its head (`fetch`): [`Resume`] in a word.
+/// How a stream begins, for clients that see its head (`fetch`): [`sse_core::Resume`] in a word.
 const SSE_RESUME: HeaderName = HeaderName::from_static("sse-resume");
 
 /// What an action came to.
@@ -185,7 +185,7 @@ impl<V: Service> Worker<V> {
             return self.fail(token, StatusCode::INTERNAL_SERVER_ERROR);
         };
         let places = topics.iter().map(|(topic, _)| self.topics.join(*topic, token)).collect();
-        head.headers_mut().insert(SSE_RESUME, resume_value(subscription.resume()));
+        head.headers_mut().insert(SSE_RESUME, HeaderValue::from_static(subscription.resume().as_str()));
         let mut owed = exchange.http.handle_stream(&head, &self.date);
         if let Some(mean) = self.config.retry {
             owed.extend_from_slice(retry_block(mean).as_bytes());
@@ -249,12 +249,4 @@ impl<V: Service> Worker<V> {
             self.date = DateLine::new(time);
         }
     }
-}
-
-fn resume_value(resume: Resume) -> HeaderValue {
-    HeaderValue::from_static(match resume {
-        Resume::Live => "live",
-        Resume::Exact => "exact",
-        Resume::Gap(_) => "gap",
-    })
 }
