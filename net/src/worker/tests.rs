@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use bytes::Bytes;
 use http::{Request, Response};
 use mio::Waker;
-use sse_core::{Filter, HubConfig};
+use sse_core::{Event, Filter, HubConfig};
 
 use super::*;
 use crate::proto::RequestError;
@@ -22,7 +22,8 @@ impl Service for Desk {
         match request.uri().path() {
             "/stream" => {
                 let filter = Filter::parse("/").unwrap();
-                Reply::Stream(StreamReply::new(Response::new(()), filter, ()))
+                let id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap().into());
+                Reply::Stream(StreamReply { last_event_id: id, ..StreamReply::new(Response::new(()), filter, ()) })
             }
             _ => Reply::Response(Response::new(Bytes::new())),
         }
@@ -44,6 +45,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::with(HubConfig::default())
+    }
+
+    fn with(hub: HubConfig) -> Bench {
         let poll = Poll::new().unwrap();
         let inbox = Arc::new(Inbox::new(Waker::new(poll.registry(), WAKER_TOKEN).unwrap()));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -55,7 +60,7 @@ impl Bench {
             listeners: vec![listener],
             shared: Arc::new(Shared::new([inbox].into())),
             service: Arc::new(Desk),
-            hub: Hub::new(HubConfig::default()),
+            hub: Hub::new(hub),
             config: Config::default(),
             housekeeper: true,
         });
@@ -75,6 +80,16 @@ impl Bench {
     fn unread(&self) -> usize {
         let (_, connection) = self.worker.connections.iter().next().unwrap();
         connection.socket.peek(&mut [0; 64 << 10]).unwrap()
+    }
+
+    /// Runs passes as the loop does.
+    fn pass_until(&mut self, mut holds: impl FnMut(&Worker<Desk>) -> bool) {
+        while !holds(&self.worker) {
+            let timeout = self.worker.time_to_sleep();
+            self.worker.poll.poll(&mut self.events, timeout).unwrap();
+            self.worker.inbox.unpark();
+            self.worker.pass(&self.events);
+        }
     }
 
     /// Waits for a socket to become ready, and runs a pass.
@@ -109,5 +124,29 @@ fn who_talks_without_end_has_one_turn_a_pass() {
             assert!(read < turn * 3 / 2, "{path}: {read} bytes read, {turn} without an edge");
             assert_eq!(bench.worker.attention.len(), 1, "{path}");
         }
+    }
+}
+
+/// Told to leave while its socket is full, far from the end of what it is owed.
+#[test]
+fn who_is_told_to_leave_gets_what_it_is_owed_first() {
+    const EVENTS: usize = 20_000;
+    for is_live in [true, false] {
+        let mut bench = Bench::with(HubConfig { history_bytes: 64 << 20, ..HubConfig::default() });
+        let hub = bench.worker.hub.clone();
+        let live = is_live.then(|| hub.subscribe(Filter::parse("/").unwrap(), std::task::Waker::noop().clone()));
+        for _ in 0..EVENTS {
+            hub.publish(&Event::new("/a", &[b'x'; 1000])).unwrap();
+        }
+        let mut client = bench.connect();
+        client.write_all(b"GET /stream HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 0-0\r\n\r\n").unwrap();
+        bench.pass_until(|worker| worker.connections.iter().any(|(_, stream)| stream.flags.contains(Flags::BLOCKED)));
+        let (token, stream) = bench.worker.connections.iter().next().unwrap();
+        let key = ConnectionKey { token: token_of(token), serial: stream.serial };
+        bench.worker.leave(key);
+        let reading = std::thread::spawn(move || std::io::read_to_string(client).unwrap());
+        bench.pass_until(|worker| worker.connections.is_empty());
+        assert_eq!(reading.join().unwrap().matches("\ndata:").count(), EVENTS, "live: {is_live}");
+        drop(live);
     }
 }
