@@ -360,9 +360,9 @@ impl<V: Service> Worker<V> {
         self.serial
     }
 
-    /// Looks at this connection again in the next pass.
+    /// Looks at this connection again in the next pass, if it still is: the last action of a turn may have ended it.
     fn call_attention(&mut self, token: u32) {
-        let connection = &mut self.connections[token as usize];
+        let Some(connection) = self.connections.get_mut(token as usize) else { return };
         if !connection.flags.contains(Flags::ATTENTIVE) {
             connection.flags.insert(Flags::ATTENTIVE);
             self.attention.push(ConnectionKey { token, serial: connection.serial });

@@ -23,7 +23,7 @@ use crate::timers::{ConnectionKey, Timer};
 
 /// Actions of one connection per pass. A pipelined request takes two, so a peer that pipelines without end gets
 /// about thirty answers before others have their turn.
-const ACTIONS_PER_TURN: usize = 64;
+pub(super) const ACTIONS_PER_TURN: usize = 64;
 
 /// Bytes of events that a stream's head may take along.
 const OPENING_BYTES: usize = 4096;

@@ -1,26 +1,36 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use mio::Waker;
 use sse_core::{Event, Filter, HubConfig};
 
+use super::exchanges::ACTIONS_PER_TURN;
 use super::*;
 use crate::proto::RequestError;
 use crate::reply::{Reply, StreamReply};
 use crate::service::{Context, Peer};
 use crate::stream::StreamEnd;
 
-/// `/stream` is a stream; the rest gets an empty answer.
-struct Desk;
+/// `/stream` is a stream; `/gone` is one, too, whose client resets its connection just before it opens; the rest gets an
+/// empty answer.
+#[derive(Default)]
+struct Desk {
+    /// The client that `/gone` is asked by.
+    leaver: Mutex<Option<TcpStream>>,
+}
 
 impl Service for Desk {
     type Session = ();
 
     fn call(&self, request: Request<Bytes>, _: &Context<'_, ()>) -> Reply<()> {
         match request.uri().path() {
-            "/stream" => {
+            path @ ("/stream" | "/gone") => {
+                if path == "/gone" {
+                    reset(self.leaver.lock().unwrap().take().unwrap());
+                }
                 let filter = Filter::parse("/").unwrap();
                 let id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap().into());
                 Reply::Stream(StreamReply { last_event_id: id, ..StreamReply::new(Response::new(()), filter, ()) })
@@ -59,7 +69,7 @@ impl Bench {
             inbox: Arc::clone(&inbox),
             listeners: vec![listener],
             shared: Arc::new(Shared::new([inbox].into())),
-            service: Arc::new(Desk),
+            service: Arc::new(Desk::default()),
             hub: Hub::new(hub),
             config: Config::default(),
             housekeeper: true,
@@ -97,6 +107,25 @@ impl Bench {
         self.worker.poll.poll(&mut self.events, Some(Duration::from_secs(30))).unwrap();
         assert!(!self.events.is_empty(), "nothing comes");
         self.worker.pass(&self.events);
+    }
+}
+
+/// Closes a socket so that the other side finds it gone at its next call.
+fn reset(socket: TcpStream) {
+    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// A connection may end in any action of a turn, the last one too: nothing names it after that.
+#[test]
+fn a_client_may_be_gone_at_any_action_of_a_turn() {
+    for before in 0..2 * ACTIONS_PER_TURN {
+        let mut bench = Bench::new();
+        let mut client = bench.connect();
+        let requests = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(before) + "GET /gone HTTP/1.1\r\nHost: x\r\n\r\n";
+        client.write_all(requests.as_bytes()).unwrap();
+        *bench.worker.service.leaver.lock().unwrap() = Some(client);
+        bench.pass_until(|worker| worker.connections.is_empty());
+        assert_eq!(bench.worker.handle.streams(), 0);
     }
 }
 
