@@ -44,8 +44,8 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
         press.publish(NOWHERE, &[b'.'; EVENT_BEFORE_BYTES]);
     }
     let place = EventId { epoch, sequence: settings.events_before };
-    // The id, and a blank line.
-    let opening_bytes = if press.has_ids { id_bytes(place) + 1 } else { 0 };
+    // The id and a blank line, or an empty comment.
+    let opening_bytes = if press.has_ids { id_bytes(place) + 1 } else { 2 };
     stdio::answer(&Answer::Serving { address, opening_bytes })?;
     stdio::hear(|order| {
         match order {

@@ -152,9 +152,9 @@ fn has_data(block: &[u8]) -> bool {
     block.starts_with(b"data:") || memmem::find(block, b"\ndata:").is_some()
 }
 
-/// The sequence in a block that begins with its id.
+/// The sequence in a block that ends with its id.
 fn sequence_of(block: &[u8]) -> Option<u64> {
-    let line = block.strip_prefix(b"id:")?.split(|byte| *byte == b'\n').next()?;
+    let line = block.rsplit(|byte| *byte == b'\n').next()?.strip_prefix(b"id:")?;
     let digits = line.rsplit(|byte| *byte == b'-').next()?;
     str::from_utf8(digits).ok()?.parse().ok()
 }
@@ -163,7 +163,7 @@ fn sequence_of(block: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const FRAMES: &[u8] = b"id:a-7\ndata:x\n\nid:a-9\nevent:y\ndata:\n\nid:a-12\ndata:z\n\n";
+    const FRAMES: &[u8] = b"data:x\nid:a-7\n\nevent:y\ndata:\nid:a-9\n\ndata:z\nid:a-12\n\n";
 
     #[test]
     fn frames_that_have_begun_stay() {
@@ -197,7 +197,7 @@ mod tests {
     fn a_gap_is_taken_back_only_whole() {
         let gap = || {
             let mut ahead = Ahead::new(b"x\n\n", 3);
-            ahead.push_gap(Some("a-3".to_owned()), "id:a-9\nevent:gap\ndata:\n\n", 9);
+            ahead.push_gap(Some("a-3".to_owned()), "event:gap\ndata:\nid:a-9\n\n", 9);
             ahead
         };
         let mut ahead = gap();
@@ -207,6 +207,6 @@ mod tests {
         let mut ahead = gap();
         ahead.advance(4);
         assert_eq!(ahead.take_gap(), None);
-        assert_eq!(ahead.unread(), b"d:a-9\nevent:gap\ndata:\n\n");
+        assert_eq!(ahead.unread(), b"vent:gap\ndata:\nid:a-9\n\n");
     }
 }

@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 
 use crate::channel::Channel;
 use crate::config::HubConfig;
-use crate::event::{EventId, IdLine, Prepared};
+use crate::event::{EventId, IdEnd, Prepared};
 use crate::journal::Journal;
 use crate::resumes::ResumeCounters;
 use crate::retention::Retention;
@@ -47,7 +47,7 @@ pub(crate) struct Engine {
     pub(crate) resumes: ResumeCounters,
     epoch: u64,
     /// As it is before any event, if frames have ids.
-    id_line: Option<IdLine>,
+    id_end: Option<IdEnd>,
     retention: Retention,
     /// Every event through this sequence is in every log it belongs to, and in the journal. Stored by the drainer.
     completed: AtomicU64,
@@ -72,7 +72,7 @@ impl Engine {
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
             resumes: ResumeCounters::new(),
             epoch: config.epoch,
-            id_line: history.map(|_| IdLine::new(config.epoch)),
+            id_end: history.map(|_| IdEnd::new(config.epoch)),
             // What channels keep beside the journal is there to be faster, not to reach further back.
             retention: Retention::new(history.map(|bytes| bytes as u64 / 2)),
             completed: AtomicU64::new(0),
@@ -181,7 +181,7 @@ impl Engine {
     /// Moves up to `most` events from the queue to the logs; gives their number. Drainer only.
     fn deliver(&self, most: usize, turn: u64, touched: &mut Touched) -> usize {
         let mut batch: SmallVec<[Box<Prepared>; BATCH_EVENTS]> = SmallVec::new();
-        let mut id_line = self.id_line.clone();
+        let mut id_end = self.id_end.clone();
         let past = self.retention.past();
         let mut delivered = 0;
         while delivered < most {
@@ -194,13 +194,15 @@ impl Engine {
             // Loaded after the batch is announced: see `Sequencer::take`.
             let trie = self.trie.snapshot();
             for (sequence, event) in (first..).zip(batch.drain(..)) {
-                let id = id_line.as_mut().map_or(&[][..], |line| line.of(sequence));
-                let frame = event.frame.as_bytes();
+                let frame = match &mut id_end {
+                    Some(end) => [event.frame.fields(), end.of(sequence)],
+                    None => [event.frame.as_bytes(), &[]],
+                };
                 if let Some(journal) = &self.journal {
-                    journal.append(event.namespace.as_str(), id, frame, sequence);
+                    journal.append(event.namespace.as_str(), frame, sequence);
                 }
                 trie.for_each_match(&event.namespace, |channel| {
-                    if let Some(growth) = channel.log.append(&[id, frame], sequence, past) {
+                    if let Some(growth) = channel.log.append(&frame, sequence, past) {
                         self.retention.keep(channel, growth, |channel| touched.push(channel));
                     }
                     if channel.touch(turn) {

@@ -66,25 +66,26 @@ impl fmt::Display for EventId {
     }
 }
 
-/// The `id:` line of one event after another.
+/// What ends the frame of one event after another where events have ids: the `id:` line and the blank line. Last, since
+/// some clients take an id before its block has ended, and would come back one event too far if the line broke within it.
 #[derive(Clone)]
-pub(crate) struct IdLine {
+pub(crate) struct IdEnd {
     bytes: SmallVec<[u8; 64]>,
     /// Bytes before the sequence.
     prefix: usize,
 }
 
-impl IdLine {
+impl IdEnd {
     pub(crate) fn new(epoch: u64) -> Self {
         let bytes = SmallVec::from_slice(format!("id:{epoch:x}-").as_bytes());
         Self { prefix: bytes.len(), bytes }
     }
 
-    /// The line of the event with this sequence.
+    /// The end of the frame with this sequence.
     pub(crate) fn of(&mut self, sequence: u64) -> &[u8] {
         self.bytes.truncate(self.prefix);
         self.bytes.extend_from_slice(itoa::Buffer::new().format(sequence).as_bytes());
-        self.bytes.push(b'\n');
+        self.bytes.extend_from_slice(b"\n\n");
         &self.bytes
     }
 }
@@ -157,9 +158,9 @@ mod tests {
         let id = EventId { epoch: 0x18f3_c2a9, sequence: 42 };
         assert_eq!(id.to_string(), "18f3c2a9-42");
         assert_eq!("18f3c2a9-42".parse(), Ok(id));
-        let mut line = IdLine::new(id.epoch);
-        assert_eq!(line.of(7), b"id:18f3c2a9-7\n");
-        assert_eq!(line.of(42), b"id:18f3c2a9-42\n");
+        let mut line = IdEnd::new(id.epoch);
+        assert_eq!(line.of(7), b"id:18f3c2a9-7\n\n");
+        assert_eq!(line.of(42), b"id:18f3c2a9-42\n\n");
         for text in ["", "-", "18f3c2a9", "18F3C2A9-42", "018-1", "18-+1", "18-01", "18-1 ", "x-1", "-1-1"] {
             assert_eq!(text.parse::<EventId>(), Err(EventIdError), "{text:?}");
         }

@@ -50,19 +50,25 @@ impl Frame {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The same without the blank line, for more fields to follow.
+    #[must_use]
+    pub fn fields(&self) -> &[u8] {
+        &self.0[..self.0.len() - 1]
+    }
 }
 
-/// The name under which the server itself tells a reader that events are missing.
-const RESERVED_NAME: &str = "gap";
+/// The names under which the server itself speaks to a reader: events are missing; the reader's access has ended.
+const RESERVED_NAMES: [&str; 2] = ["gap", "auth-expired"];
 
 fn check_name(name: &str) -> Result<(), FrameError> {
     if name.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
         return Err(FrameError::NameHasControl);
     }
-    if name == RESERVED_NAME {
-        return Err(FrameError::NameReserved);
+    match RESERVED_NAMES.iter().find(|reserved| **reserved == name) {
+        Some(name) => Err(FrameError::NameReserved { name }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[inline]
@@ -92,8 +98,11 @@ fn lines(data: &[u8], mut each: impl FnMut(&[u8])) {
 pub enum FrameError {
     /// The name has a CR, LF or NUL.
     NameHasControl,
-    /// The name is `gap`, which only the server itself may send.
-    NameReserved,
+    /// Only the server itself may send events of this name.
+    NameReserved {
+        /// The name.
+        name: &'static str,
+    },
     /// The data is not UTF-8, the only encoding of an event stream.
     DataNotUtf8 {
         /// Bytes before the first that is wrong.
@@ -110,7 +119,9 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NameHasControl => f.write_str("an event name has no CR, LF or NUL"),
-            Self::NameReserved => f.write_str("the event name 'gap' is reserved for the server's own notices"),
+            Self::NameReserved { name } => {
+                write!(f, "the event name '{name}' is reserved for the server's own notices")
+            }
             Self::DataNotUtf8 { valid_up_to } => {
                 write!(f, "an event's data is UTF-8, but byte {valid_up_to} begins something else")
             }
@@ -134,6 +145,7 @@ mod tests {
         assert_eq!(encoded(Some("new-dog"), "Corgi"), "event:new-dog\ndata:Corgi\n\n");
         assert_eq!(encoded(None, "Corgi"), "data:Corgi\n\n");
         assert_eq!(encoded(Some(""), "Corgi"), "data:Corgi\n\n");
+        assert_eq!(Frame::encode(None, b"Corgi").unwrap().fields(), b"data:Corgi\n");
     }
 
     #[test]
@@ -154,7 +166,9 @@ mod tests {
         for name in ["a\nb", "a\rb", "a\0b"] {
             assert_eq!(Frame::encode(Some(name), b""), Err(FrameError::NameHasControl));
         }
-        assert_eq!(Frame::encode(Some("gap"), b""), Err(FrameError::NameReserved));
+        for name in RESERVED_NAMES {
+            assert_eq!(Frame::encode(Some(name), b""), Err(FrameError::NameReserved { name }));
+        }
         assert_eq!(Frame::encode(None, b"ab\xff"), Err(FrameError::DataNotUtf8 { valid_up_to: 2 }));
     }
 }

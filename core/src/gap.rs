@@ -4,11 +4,13 @@
 //!   id:18f3c2a9-42\n      the id alone: a client remembers it and dispatches nothing (WHATWG HTML §9.2.6), so that it
 //!   \n                    comes back to this very place even if it breaks off before the first event
 //!
-//!   id:18f3c2a9-42\n      all after this id follows: a client that breaks off here comes back without a second gap
 //!   event:gap\n
 //!   data:{"requested":"18f3c2a9-7","oldest":"18f3c2a9-43","reason":"evicted"}\n
+//!   id:18f3c2a9-42\n      all after this id follows: a client that breaks off here comes back without a second gap
 //!   \n
 //! ```
+//!
+//! With history a stream begins with one of the two. A line that is written before it, such as `retry:`, joins its block.
 
 use std::fmt::{self, Write};
 
@@ -52,8 +54,7 @@ pub(crate) struct Gap<'a> {
 
 impl Gap<'_> {
     pub(crate) fn encode(&self) -> String {
-        let mut frame = self.id.map(id_line).unwrap_or_default();
-        frame.push_str("event:gap\ndata:{\"requested\":");
+        let mut frame = "event:gap\ndata:{\"requested\":".to_owned();
         match self.requested {
             Some(requested) => push_json(&mut frame, requested),
             None => frame.push_str("null"),
@@ -63,8 +64,8 @@ impl Gap<'_> {
             Some(oldest) => push_json(&mut frame, &oldest.to_string()),
             None => frame.push_str("null"),
         }
-        write!(frame, ",\"reason\":\"{}\"}}\n\n", self.reason).expect("a string takes everything");
-        frame
+        writeln!(frame, ",\"reason\":\"{}\"}}", self.reason).expect("a string takes everything");
+        frame + &self.id.map(id_line).unwrap_or_default() + "\n"
     }
 }
 
@@ -106,8 +107,8 @@ mod tests {
             Gap { id: Some(id(42)), requested: Some("18f3c2a9-7"), oldest: Some(id(43)), reason: GapReason::Evicted };
         assert_eq!(
             gap.encode(),
-            "id:18f3c2a9-42\nevent:gap\n\
-             data:{\"requested\":\"18f3c2a9-7\",\"oldest\":\"18f3c2a9-43\",\"reason\":\"evicted\"}\n\n"
+            "event:gap\n\
+             data:{\"requested\":\"18f3c2a9-7\",\"oldest\":\"18f3c2a9-43\",\"reason\":\"evicted\"}\nid:18f3c2a9-42\n\n"
         );
         let gap = Gap { id: None, requested: None, oldest: None, reason: GapReason::Lagged };
         assert_eq!(gap.encode(), "event:gap\ndata:{\"requested\":null,\"oldest\":null,\"reason\":\"lagged\"}\n\n");

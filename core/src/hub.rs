@@ -69,7 +69,7 @@ impl Hub {
 
     /// Subscribes to a filter's events after the one with this id, the last that a client has seen.
     ///
-    /// The client gets every event since, each once; or, if it can't have them, one frame `event:gap` that says why
+    /// The client gets the id once more and every event since, each once; or, if it can't have them, one frame `event:gap` that says why
     /// ([`GapReason`](crate::GapReason)), and then all events from where that frame says. [`Subscription::resume`] tells
     /// which. Without history it gets what is published from now on.
     pub fn resume(&self, filter: Filter, last_event_id: &str, waker: Waker) -> Result<Subscription, SubscribeError> {

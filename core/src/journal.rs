@@ -2,7 +2,7 @@
 //! have.
 //!
 //! ```text
-//!   chain   after | block | block | block |          an entry: | length | namespace | frame, with its id |
+//!   chain   after | block | block | block |          an entry: | length | namespace | frame with its id |
 //!             ▲                       ▲
 //!    all after this is here     the one being filled
 //! ```
@@ -70,12 +70,12 @@ impl Journal {
         Self { chain: Swap::new(Arc::default()), marks: Swap::new(Arc::default()), most_bytes, age }
     }
 
-    /// Appends an event. Writer only.
+    /// Appends an event, whose frame is given in two pieces. Writer only.
     #[inline]
-    pub(crate) fn append(&self, namespace: &str, id: &[u8], frame: &[u8], sequence: u64) {
+    pub(crate) fn append(&self, namespace: &str, frame: [&[u8]; 2], sequence: u64) {
         // A namespace is far shorter than 4 GiB: `Limits` are counted in usize, but paths of that size are in no memory.
         let length = (namespace.len() as u32).to_ne_bytes();
-        let entry: [&[u8]; 4] = [&length, namespace.as_bytes(), id, frame];
+        let entry: [&[u8]; 4] = [&length, namespace.as_bytes(), frame[0], frame[1]];
         let appended =
             |chain: &Arc<Chain>| chain.blocks.last().is_some_and(|last| last.append(&entry, sequence).is_ok());
         if !self.chain.with(appended) {
@@ -189,9 +189,9 @@ mod tests {
     const ANY_AGE: Duration = Duration::MAX;
 
     fn append(journal: &Journal, sequence: u64, namespace: &str, length: usize) -> Vec<u8> {
-        let (id, frame) = (format!("id:0-{sequence}\n"), vec![b'x'; length]);
-        journal.append(namespace, id.as_bytes(), &frame, sequence);
-        [id.into_bytes(), frame].concat()
+        let (frame, end) = (vec![b'x'; length], format!("id:0-{sequence}\n"));
+        journal.append(namespace, [&frame, end.as_bytes()], sequence);
+        [frame, end.into_bytes()].concat()
     }
 
     /// All after `after`, however many slices it takes.
@@ -258,10 +258,10 @@ mod tests {
         assert_eq!(journal.after(), 0);
         journal.expire(seconds(164), 2);
         assert_eq!(journal.after(), 1);
-        assert_eq!(read_all(&journal, 1, "/a").as_deref(), Ok(&b"id:0-2\nx"[..]));
+        assert_eq!(read_all(&journal, 1, "/a").as_deref(), Ok(&b"xid:0-2\n"[..]));
         journal.expire(seconds(165), 2);
         assert_eq!((journal.after(), journal.chain.load().blocks.len()), (2, 0));
         append(&journal, 3, "/a", 1);
-        assert_eq!(read_all(&journal, 2, "/a").as_deref(), Ok(&b"id:0-3\nx"[..]));
+        assert_eq!(read_all(&journal, 2, "/a").as_deref(), Ok(&b"xid:0-3\n"[..]));
     }
 }

@@ -30,7 +30,7 @@
 //!
 //! With [`HubConfig::history_bytes`] every event has an id, and is kept for a while. A reader that broke off
 //! [resumes](Hub::resume) after the last id it has seen: it gets everything since, once and in order, or one frame
-//! `event:gap` that tells what it can't have.
+//! `event:gap` that tells what it can't have. Each stream begins with a block that says its place.
 //!
 //! ```
 //! use std::task::Waker;
@@ -42,7 +42,13 @@
 //! }
 //! let mut subscription = hub.resume(Filter::parse("/pets")?, "18f3-1", Waker::noop().clone())?;
 //! assert_eq!(subscription.resume(), Resume::Exact);
-//! assert_eq!(subscription.chunk(), b"id:18f3-2\ndata:Husky\n\nid:18f3-3\ndata:Poodle\n\n");
+//! let mut stream = Vec::new();
+//! while let chunk @ [_, ..] = subscription.chunk() {
+//!     let length = chunk.len();
+//!     stream.extend_from_slice(chunk);
+//!     subscription.advance(length);
+//! }
+//! assert_eq!(stream, b"id:18f3-1\n\ndata:Husky\nid:18f3-2\n\ndata:Poodle\nid:18f3-3\n\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

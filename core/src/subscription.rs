@@ -97,12 +97,12 @@ impl Subscription {
         (new.resume, new.starts_after) = start(last_event_id, &new.engine, position);
         let after = new.starts_after;
         match new.resume {
-            Resume::Live if new.engine.journal.is_some() => {
-                let opening = opening(new.engine.id(position));
-                new.ahead.insert(Box::new(Ahead::new(&[], after))).push_opening(&opening, after);
+            Resume::Live if !new.has_opening() => {}
+            Resume::Live => new.tell_place(after),
+            Resume::Exact => {
+                new.tell_place(after);
+                new.engine.resumes.count_exact();
             }
-            Resume::Live => {}
-            Resume::Exact => new.engine.resumes.count_exact(),
             Resume::Gap(reason) => new.tell_gap(last_event_id.map(str::to_owned), reason, after),
         }
         if after >= position {
@@ -177,6 +177,14 @@ impl Subscription {
     #[must_use]
     pub fn is_catching_up(&self) -> bool {
         self.is_replaying() || self.position() < self.owed_through
+    }
+
+    /// Whether the first [`chunk`](Self::chunk) is, or was, a block of its own that says where the stream begins: it is so
+    /// with history. The block is the id of that place, or a gap with that id; a line that is written before it, such as
+    /// `retry:`, becomes part of it.
+    #[must_use]
+    pub fn has_opening(&self) -> bool {
+        self.engine.journal.is_some()
     }
 
     /// How it has begun.
@@ -385,6 +393,12 @@ impl Subscription {
             self.bytes_before = self.bytes_before.wrapping_add(ahead.bytes_read());
             self.events_before = self.events_before.wrapping_add(ahead.events_read());
         }
+    }
+
+    /// The stream begins after `after`: told by the id, which its client has from then on.
+    fn tell_place(&mut self, after: u64) {
+        let opening = opening(self.engine.id(after));
+        self.ahead.insert(Box::new(Ahead::new(&[], after))).push_opening(&opening, after);
     }
 
     fn tell_gap(&mut self, requested: Option<String>, reason: GapReason, after: u64) {

@@ -84,7 +84,7 @@
 //! hub.publish(&Event::new("/pets/dogs", "Corgi"))?;
 //! # let mut text = String::new();
 //! # let mut piece = [0; 999];
-//! # while !text.ends_with("data:Corgi\n\n") {
+//! # while !text.contains("data:Corgi\n\n") {
 //! #     let length = curl.read(&mut piece)?;
 //! #     assert_ne!(length, 0);
 //! #     text += std::str::from_utf8(&piece[..length])?;
@@ -102,6 +102,7 @@ mod handle;
 mod inbox;
 mod keepalive;
 mod listener;
+mod opening;
 pub mod proto;
 mod reply;
 mod responder;

@@ -8,7 +8,7 @@
 //! | a connection's [`Reading`] | what each byte costs |
 //! |---|---|
 //! | [`Events`](Reading::Events) | it is parsed: chunked coding, lines, events, [payloads](Payload) |
-//! | [`Bytes`](Reading::Bytes) | it is counted; on Linux it isn't even copied out of the kernel (`MSG_TRUNC`) |
+//! | [`Bytes`](Reading::Bytes) | it is counted; on Linux it isn't even copied out of the kernel (`MSG_TRUNC`), but for the sizes of chunks |
 //! | [`Nothing`](Reading::Nothing) | it stays where it is: a reader that has stopped |
 //!
 //! # What a payload says
@@ -47,8 +47,10 @@ mod events;
 mod head;
 mod observer;
 mod payload;
+mod skim;
 mod target;
 
+pub use chunked::{ChunkError, Chunked};
 pub use client::{Client, Counts};
 pub use connection::Reading;
 pub use observer::{Observer, Timing, now_ns};

@@ -57,7 +57,7 @@ fn bad_request(detail: impl Into<String>) -> Problem {
 pub(crate) fn stream_headers() -> HeaderMap {
     HeaderMap::from_iter([
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, no-transform")),
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ])
 }

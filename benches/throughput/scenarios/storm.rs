@@ -162,7 +162,9 @@ fn measure(lab: &Lab, kind: Kind, connections: usize) -> Result<Storm> {
     let owed_after = published.owed_after.ok_or("no event was published")?;
     let path = format!("/subscribe{}?last_event_id={owed_after}", kind.asks_for);
     let mut crowd = Crowd::come(&child, &path, connections)?;
-    let haul = crowd.read(owed_bytes, published.events)?;
+    // It is told the id that it asks for.
+    let opening_bytes = "id:".len() + owed_after.len() + "\n\n".len();
+    let haul = crowd.read(owed_bytes + opening_bytes as u64, published.events)?;
     let cpu = child.cpu()? - cpu_before;
     let calm_during = calm.window()?;
     let resident_most = child.peak_bytes()?;

@@ -18,7 +18,7 @@ pub(crate) struct Client {
 /// One block of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// The server said where the stream begins. (No events before; or a client that had none.)
+    /// The server said where the stream begins: now, or after the id that the client has.
     Opening(u64),
     Event {
         sequence: u64,
@@ -108,7 +108,10 @@ impl Client {
         let mut after = None;
         for note in &self.notes {
             match note {
-                Note::Opening(_) if after.is_some() => return Err(format!("{note:?} after {after:?}")),
+                // A client that comes back is told the place that it asked for.
+                Note::Opening(sequence) if after.is_some_and(|after| after != *sequence) => {
+                    return Err(format!("{note:?} after {after:?}"));
+                }
                 Note::Opening(sequence) => after = Some(*sequence),
                 Note::Event { sequence, data } => {
                     let due = after.and_then(next_after);

@@ -27,7 +27,8 @@ use super::Limits;
 use super::body::BodyDecoder;
 use super::head::{Head, HeadScanner, RequestError, has_option, parse_head};
 use super::output::Output;
-use super::response::{CONTINUE, DateLine, Ending, encode_head, has_body};
+use super::response::{BodyEnd, CONTINUE, DateLine, Ending, encode_head, has_body};
+use super::stream_framing::StreamFraming;
 
 /// How long a client may take to read its last answer and close.
 const LINGER_TIME: Duration = Duration::from_secs(2);
@@ -199,7 +200,7 @@ impl Http1 {
         if !has_body(head.status) {
             body = Bytes::new();
         }
-        let ending = Ending { length: Some(body.len()), connection };
+        let ending = Ending { body: BodyEnd::Length(body.len()), connection };
         let head = encode_head(&Response::from_parts(head, ()), ending, date);
         self.output.push(head, if self.answer.head_only { Bytes::new() } else { body });
         self.output_deadline = now + self.timeouts.stall;
@@ -213,18 +214,22 @@ impl Http1 {
         !self.answer.head_only && !self.last
     }
 
-    /// The service opens a stream. Gives what is to be sent before its events. The connection is a stream from here
-    /// on, and this state machine has done its work.
+    /// The service opens a stream. Gives what is to be sent before its body, and how that is framed. The connection is a
+    /// stream from here on, and this state machine has done its work.
     #[must_use]
-    pub fn handle_stream(&mut self, response: &Response<()>, date: &DateLine) -> Vec<u8> {
-        self.output.push(encode_stream_head(response, date), Bytes::new());
+    pub fn handle_stream(&mut self, response: &Response<()>, date: &DateLine) -> (Vec<u8>, StreamFraming) {
+        let (framing, end) = match self.answer.http10 {
+            true => (StreamFraming::UntilClose, BodyEnd::Close),
+            false => (StreamFraming::CHUNKED, BodyEnd::Chunked),
+        };
+        self.output.push(encode_stream_head(response, end, date), Bytes::new());
         self.close();
-        std::mem::take(&mut self.output).into_bytes()
+        (std::mem::take(&mut self.output).into_bytes(), framing)
     }
 
     /// A stream's head is the whole answer.
     pub fn handle_stream_head(&mut self, now: Instant, response: &Response<()>, date: &DateLine) {
-        self.output.push(encode_stream_head(response, date), Bytes::new());
+        self.output.push(encode_stream_head(response, BodyEnd::Close, date), Bytes::new());
         self.output_deadline = now + self.timeouts.stall;
         self.finish_answer(now, true);
     }
@@ -389,8 +394,8 @@ impl Http1 {
     }
 }
 
-fn encode_stream_head(response: &Response<()>, date: &DateLine) -> Vec<u8> {
-    encode_head(response, Ending { length: None, connection: Some("close") }, date)
+fn encode_stream_head(response: &Response<()>, body: BodyEnd, date: &DateLine) -> Vec<u8> {
+    encode_head(response, Ending { body, connection: Some("close") }, date)
 }
 
 /// What polling one state came to.

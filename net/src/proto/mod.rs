@@ -19,11 +19,13 @@ mod head;
 mod http1;
 mod output;
 mod response;
+mod stream_framing;
 
 pub use body::{BodyDecoder, BodyProgress};
 pub use head::{Framing, Head, HeadScanner, RequestError, parse_head};
 pub use http1::{Action, Http1, Timeouts};
 pub use response::DateLine;
+pub use stream_framing::{Sent, SizeLine, StreamFraming, Wrapped};
 
 /// What a request may measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,9 +35,19 @@ impl fmt::Debug for DateLine {
 /// How the end of an answer's body is found, and what becomes of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
-    /// Of a finite body. `None`: the body ends when the connection does.
-    pub(super) length: Option<usize>,
+    pub(super) body: BodyEnd,
     pub(super) connection: Option<&'static str>,
+}
+
+/// How the end of an answer's body is found (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyEnd {
+    /// After so many bytes.
+    Length(usize),
+    /// After the last chunk.
+    Chunked,
+    /// With the connection; or there is no body.
+    Close,
 }
 
 /// Writes a head. What `response` says of framing is replaced by `ending`.
@@ -51,8 +61,12 @@ pub(super) fn encode_head<B>(response: &Response<B>, ending: Ending, date: &Date
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(date.line.as_bytes());
     encode_fields(&mut out, response.headers());
-    if let Some(length) = ending.length.filter(|_| has_body(status)) {
-        out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
+    match ending.body {
+        BodyEnd::Length(length) if has_body(status) => {
+            out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
+        }
+        BodyEnd::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        BodyEnd::Length(_) | BodyEnd::Close => {}
     }
     if let Some(connection) = ending.connection {
         out.extend_from_slice(b"Connection: ");
@@ -91,16 +105,16 @@ fn encode_fields(out: &mut Vec<u8>, headers: &HeaderMap) {
 mod tests {
     use super::*;
 
-    fn head(response: Response<()>, length: Option<usize>, connection: Option<&'static str>) -> String {
+    fn head(response: Response<()>, body: BodyEnd, connection: Option<&'static str>) -> String {
         let date = DateLine::new(SystemTime::UNIX_EPOCH);
-        String::from_utf8(encode_head(&response, Ending { length, connection }, &date)).unwrap()
+        String::from_utf8(encode_head(&response, Ending { body, connection }, &date)).unwrap()
     }
 
     #[test]
     fn exact_bytes() {
         let response = Response::builder().header("content-type", "text/plain").header("x-a", "1").body(()).unwrap();
         assert_eq!(
-            head(response, Some(12), Some("close")),
+            head(response, BodyEnd::Length(12), Some("close")),
             "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: text/plain\r\nX-A: 1\r\n\
              Content-Length: 12\r\nConnection: close\r\n\r\n"
         );
@@ -114,14 +128,17 @@ mod tests {
             .header("connection", "upgrade")
             .body(())
             .unwrap();
-        assert_eq!(head(response, None, None), "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n");
+        assert_eq!(
+            head(response, BodyEnd::Close, None),
+            "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n"
+        );
     }
 
     #[test]
     fn no_length_where_no_body_can_be() {
         let response = Response::builder().status(204).body(()).unwrap();
-        assert!(!head(response, Some(0), None).contains("Content-Length"));
+        assert!(!head(response, BodyEnd::Length(0), None).contains("Content-Length"));
         let response = Response::builder().status(799).body(()).unwrap();
-        assert!(head(response, Some(0), None).starts_with("HTTP/1.1 799 \r\n"));
+        assert!(head(response, BodyEnd::Length(0), None).starts_with("HTTP/1.1 799 \r\n"));
     }
 }

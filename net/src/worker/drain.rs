@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Worker, token_of};
 use crate::config::bounded;
 use crate::connection::Role;
-use crate::retry::retry_block;
+use crate::retry::retry_line;
 use crate::service::Service;
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
@@ -61,11 +61,10 @@ impl<V: Service> Worker<V> {
         }
     }
 
-    /// Tells a client when to come back.
+    /// Tells a client when to come back, and that the stream is over.
     pub(super) fn bid_farewell(&mut self, token: u32) {
-        if let Some(mean) = self.config.retry {
-            self.connections[token as usize].send_last(retry_block(mean).as_bytes());
-        }
+        let last = self.config.retry.map(retry_line).unwrap_or_default();
+        self.connections[token as usize].send_last(last.as_bytes());
     }
 
     /// A stream's turn to go.

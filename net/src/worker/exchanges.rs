@@ -14,9 +14,9 @@ use sse_core::Pattern;
 use super::Worker;
 use crate::connection::{Connection, Exchange, Flags, Role, Stream, read, write};
 use crate::inbox::Ticket;
+use crate::opening::opening;
 use crate::proto::{Action, DateLine, RequestError};
 use crate::reply::{Reply, SlowConsumer, StreamReply};
-use crate::retry::retry_block;
 use crate::service::{Context, Service};
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
@@ -24,9 +24,6 @@ use crate::timers::{ConnectionKey, Timer};
 /// Actions of one connection per pass. A pipelined request takes two, so a peer that pipelines without end gets
 /// about thirty answers before others have their turn.
 pub(super) const ACTIONS_PER_TURN: usize = 64;
-
-/// Bytes of events that a stream's head may take along.
-const OPENING_BYTES: usize = 4096;
 
 /// How a stream begins, for clients that see its head (`fetch`): [`sse_core::Resume`] in a word.
 const SSE_RESUME: HeaderName = HeaderName::from_static("sse-resume");
@@ -186,19 +183,11 @@ impl<V: Service> Worker<V> {
         };
         let places = topics.iter().map(|(topic, _)| self.topics.join(*topic, token)).collect();
         head.headers_mut().insert(SSE_RESUME, HeaderValue::from_static(subscription.resume().as_str()));
-        let mut owed = exchange.http.handle_stream(&head, &self.date);
-        if let Some(mean) = self.config.retry {
-            owed.extend_from_slice(retry_block(mean).as_bytes());
-        }
-        if !subscription.is_replaying() {
-            // The opening, as a rule: it leaves with the head.
-            let chunk = subscription.chunk();
-            let length = chunk.len().min(OPENING_BYTES);
-            owed.extend_from_slice(&chunk[..length]);
-            subscription.advance(length);
-        }
+        let (mut owed, mut framing) = exchange.http.handle_stream(&head, &self.date);
+        // In one write with the head: some browsers give up for good on a stream that is cut within it.
+        framing.encode(&opening(&mut subscription, self.config.retry), &mut owed);
         let unread = exchange.readable || exchange.ending;
-        let stream = Stream { session, places, owed, leave_at: 0 };
+        let stream = Stream { session, places, owed, framing, leave_at: 0 };
         self.service.opened(&stream.session);
         connection.role = Role::Stream { subscription, stream };
         if slow_consumer == SlowConsumer::Skip {

@@ -168,7 +168,7 @@ fn who_is_told_to_leave_gets_what_it_is_owed_first() {
             hub.publish(&Event::new("/a", &[b'x'; 1000])).unwrap();
         }
         let mut client = bench.connect();
-        client.write_all(b"GET /stream HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 0-0\r\n\r\n").unwrap();
+        client.write_all(b"GET /stream HTTP/1.0\r\nHost: x\r\nLast-Event-ID: 0-0\r\n\r\n").unwrap();
         bench.pass_until(|worker| worker.connections.iter().any(|(_, stream)| stream.flags.contains(Flags::BLOCKED)));
         let (token, stream) = bench.worker.connections.iter().next().unwrap();
         let key = ConnectionKey { token: token_of(token), serial: stream.serial };

@@ -46,6 +46,7 @@ fn shutdown_ends_at_once() {
     for client in &mut clients {
         assert_eq!(server.next_end().1.reason, EndReason::Drained);
         assert_eq!(client.read_to_end(), "");
+        assert!(!client.is_over(), "what is cut off does not pass for whole");
     }
     assert_eq!((server.handle.connections(), server.handle.streams()), (0, 0));
 }
@@ -81,6 +82,7 @@ fn a_drain_is_spread_and_loses_nothing() {
     server.join().unwrap();
     for client in &mut clients {
         assert_eq!(client.read_to_end(), "data:last\n\n");
+        assert!(client.is_over(), "the end is told");
     }
     assert!(ends[49] - ends[0] >= over / 4, "all between {:?} and {:?}", ends[0], ends[49]);
 }

@@ -1,5 +1,6 @@
 //! The event loops with real sockets, and a small service on top.
 
+mod chunks;
 #[cfg(unix)]
 mod descriptors;
 mod http;

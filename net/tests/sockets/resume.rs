@@ -16,7 +16,7 @@ fn history() -> HubConfig {
 
 /// Frames with these sequences, as the hub writes them.
 fn frames(sequences: std::ops::RangeInclusive<u64>) -> String {
-    sequences.map(|sequence| format!("id:e-{sequence}\ndata:{}\n\n", "x".repeat(DATA_BYTES))).collect()
+    sequences.map(|sequence| format!("data:{}\nid:e-{sequence}\n\n", "x".repeat(DATA_BYTES))).collect()
 }
 
 fn publish(server: &Server, namespace: &str, count: usize) {
@@ -25,7 +25,12 @@ fn publish(server: &Server, namespace: &str, count: usize) {
 }
 
 fn head(client: &mut Client) -> String {
-    client.read_until(b"\r\n\r\n")
+    client.read_stream_head()
+}
+
+/// The sequence in the id of a block.
+fn sequence(block: &str) -> u64 {
+    block.split_once("id:e-").unwrap().1.trim_end().parse().unwrap()
 }
 
 /// Far more than a reader may fall behind, be it still in the channel's log or only in the history.
@@ -44,6 +49,7 @@ fn who_returns_gets_what_it_missed(server: &Server) {
     let mut client = server.connect();
     client.send("GET /stream/a HTTP/1.1\r\nHost: x\r\nLast-Event-ID: e-10\r\n\r\n");
     assert!(head(&mut client).contains("\r\nSse-Resume: exact\r\n"));
+    assert_eq!(client.read_opening(), "id:e-10\n\n");
     let missed = frames(11..=20_000);
     assert!(client.read_exactly(missed.len()) == missed);
     publish(server, "/a", 1);
@@ -59,11 +65,12 @@ fn a_drain_waits_for_what_is_owed() {
         let mut client = server.connect();
         client.send("GET /stream/a HTTP/1.1\r\nHost: x\r\nLast-Event-ID: e-0\r\n\r\n");
         head(&mut client);
+        client.read_opening();
         let first = frames(1..=1);
         assert_eq!(client.read_exactly(first.len()), first);
         // Time enough: it leaves when it has everything, not before.
         server.handle.drain(Duration::from_secs(5));
-        assert!(client.read_to_end() == frames(2..=20_000));
+        assert!(client.read_to_end() == frames(2..=20_000) && client.is_over());
         drop(live);
     }
 }
@@ -76,12 +83,14 @@ fn a_new_stream_says_where_it_begins_and_when_to_come_back() {
     let mut client = server.connect();
     client.send("GET /stream/a HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(head(&mut client).contains("\r\nSse-Resume: live\r\n"));
-    let wait: u64 = client.read_until(b"\n\n").strip_prefix("retry:").unwrap().trim().parse().unwrap();
-    assert!((1_000..=3_000).contains(&wait));
-    assert_eq!(client.read_until(b"\n\n"), "id:e-3\n\n");
+    let opening = client.read_opening();
+    let (wait, place) = opening.strip_prefix("retry:").unwrap().split_once('\n').unwrap();
+    assert!((1_000..=3_000).contains(&wait.parse::<u64>().unwrap()));
+    assert_eq!(place, "id:e-3\n\n");
     // Leaving, it hears a time of its own again.
     server.handle.drain(Duration::ZERO);
-    assert!(client.read_to_end().starts_with("retry:"));
+    let last = client.read_to_end();
+    assert!(last.starts_with("retry:") && last.ends_with('\n') && client.is_over(), "{last}");
 }
 
 /// What it has yet to read is in nobody's log: it is read from the history.
@@ -90,8 +99,6 @@ fn a_reader_that_stops_for_long_gets_everything_from_history() {
     let server = Server::start_with(history(), Config { max_lag: u64::MAX, ..Config::default() });
     let mut client = server.subscribe("/a");
     let mut other = server.subscribe("/a");
-    assert_eq!(client.read_until(b"\n\n"), "id:e-0\n\n");
-    assert_eq!(other.read_until(b"\n\n"), "id:e-0\n\n");
     let all = frames(1..=20_000);
     publish(&server, "/a", 20_000);
     assert!(other.read_exactly(all.len()) == all);
@@ -106,8 +113,8 @@ fn a_reader_too_far_behind_skips_if_it_was_agreed() {
     let mut slow = server.connect();
     slow.send("GET /stream/a?slow=skip HTTP/1.1\r\nHost: x\r\n\r\n");
     head(&mut slow);
+    slow.read_opening();
     let mut fast = server.subscribe("/");
-    fast.read_until(b"\n\n");
     let mut published = 0;
     while server.handle.counters().skipped == 0 {
         publish(&server, "/a", 100);
@@ -121,15 +128,15 @@ fn a_reader_too_far_behind_skips_if_it_was_agreed() {
         if block.contains("event:gap\n") {
             break block;
         }
-        let sequence = block.strip_prefix("id:e-").unwrap().split('\n').next().unwrap().parse().unwrap();
+        let sequence = sequence(&block);
         assert!(last == 0 || sequence == last + 1, "{sequence} after {last}");
         last = sequence;
     };
     assert!(gap.contains(&format!("\"requested\":\"e-{last}\"")) && gap.contains("\"reason\":\"lagged\""), "{gap}");
-    let resumed: u64 = gap.strip_prefix("id:e-").unwrap().split('\n').next().unwrap().parse().unwrap();
+    let resumed = sequence(&gap);
     publish(&server, "/a", 1);
     let next = slow.read_until(b"\n\n");
-    assert!(next.starts_with(&format!("id:e-{}\n", resumed + 1)), "{next:.20} after {resumed}");
+    assert_eq!(sequence(&next), resumed + 1);
     assert_eq!(server.handle.counters().lagged, 0);
 }
 
@@ -139,6 +146,7 @@ fn several_patterns_are_one_stream() {
     let mut client = server.connect();
     client.send("GET /stream/a,/b HTTP/1.1\r\nHost: x\r\n\r\n");
     head(&mut client);
+    client.read_opening();
     let mut one = server.subscribe("/b");
     for (namespace, data) in [("/a", "1"), ("/b/x", "2"), ("/c", "-"), ("/a/b", "3"), ("/b", "4")] {
         server.publish(namespace, data);

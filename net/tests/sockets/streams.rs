@@ -101,7 +101,7 @@ fn a_slow_reader_within_its_lag_gets_everything() {
     let length = 20 * (data.len() + "data:\n\n".len());
     let mut text = String::new();
     for _ in 0..30 {
-        text += &client.read_some(64 << 10);
+        text += &client.read_some();
         // Not for synchronisation: this is the slowness.
         thread::sleep(Duration::from_millis(100));
     }
@@ -122,13 +122,15 @@ fn silence_is_filled_with_comments() {
     let start = Instant::now();
     for _ in 0..3 {
         for client in &mut clients {
-            assert_eq!(client.read_exactly(12), ":keepalive\n\n");
+            assert_eq!(client.read_exactly(11), ":keepalive\n");
         }
     }
     assert!(start.elapsed() >= period, "three comments in {:?}", start.elapsed());
     assert!(start.elapsed() < PATIENCE);
     assert_eq!(server.handle.streams(), 20);
 }
+
+const KEEPALIVE: &str = ":keepalive\n";
 
 #[test]
 fn comments_never_land_inside_a_frame() {
@@ -141,9 +143,9 @@ fn comments_never_land_inside_a_frame() {
         thread::sleep(Duration::from_millis(150));
         let frame = client.read_until(b"y\n\n");
         let comments = frame.len() - data.len() - "data:\n\n".len();
-        assert_eq!(comments % 12, 0, "round {round}");
+        assert_eq!(comments % KEEPALIVE.len(), 0, "round {round}");
         assert!(frame.ends_with(&format!("data:{data}\n\n")), "round {round}");
-        assert!(frame.starts_with(&":keepalive\n\n".repeat(comments / 12)), "round {round}");
+        assert!(frame.starts_with(&KEEPALIVE.repeat(comments / KEEPALIVE.len())), "round {round}");
     }
 }
 
@@ -235,7 +237,7 @@ fn a_flush_interval_gathers_events() {
     }
     let published = start.elapsed();
     let all = "data:1\n\ndata:2\n\ndata:3\n\ndata:4\n\n";
-    let first = client.read_some(all.len());
+    let first = client.read_some();
     assert!(start.elapsed() >= flush_interval, "{first:?} after {:?}", start.elapsed());
     // A machine too slow to publish them within the interval proves nothing more.
     assert!(first == all || published >= flush_interval, "{first:?}");
@@ -252,6 +254,25 @@ fn a_flush_interval_holds_no_large_event_back() {
     for client in &mut clients {
         assert!(client.read_exactly(data.len() + 7) == format!("data:{data}\n\n"));
     }
+}
+
+/// Its client knows of no chunks.
+#[test]
+fn http_1_0_gets_plain_bytes_until_the_close() {
+    let mut server = Server::start(Config { keepalive: Some(Duration::from_millis(50)), ..Config::default() });
+    let mut client = server.connect();
+    client.send("GET /stream/a HTTP/1.0\r\n\r\n");
+    let head = client.read_stream_head();
+    let fields = "Content-Type: text/event-stream\r\nSse-Resume: live\r\nConnection: close\r\n\r\n";
+    assert!(head.ends_with(fields), "{head}");
+    let data = "x".repeat(3 << 20);
+    server.publish("/a", &data);
+    let text = client.read_until(b"x\n\n");
+    assert!(text.starts_with(":\n") && text.ends_with(&format!("\ndata:{data}\n\n")), "{text:.40}");
+    client.read_until(KEEPALIVE.as_bytes());
+    server.handle.drain(Duration::ZERO);
+    assert_eq!(client.read_to_end().replace(KEEPALIVE, ""), "");
+    server.join().unwrap();
 }
 
 #[test]

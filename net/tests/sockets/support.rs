@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::chunks::Chunks;
 use bytes::Bytes;
 use http::{Request, Response};
 use sse_core::{Event, Filter, Hub, HubConfig, Pattern};
@@ -19,7 +20,8 @@ use sse_net::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The stream head without its date.
-pub(crate) const STREAM_HEAD: &str = "Content-Type: text/event-stream\r\nSse-Resume: live\r\nConnection: close\r\n\r\n";
+pub(crate) const STREAM_HEAD: &str =
+    "Content-Type: text/event-stream\r\nSse-Resume: live\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
 
 /// The same where no stream opens.
 pub(crate) const HEAD_ALONE: &str = "Content-Type: text/event-stream\r\nConnection: close\r\n\r\n";
@@ -108,12 +110,13 @@ impl Server {
         Client::new(TcpStream::connect(self.addr).unwrap())
     }
 
-    /// Opens a stream and reads its head.
+    /// Opens a stream and reads its head, and how it begins.
     pub(crate) fn subscribe(&self, namespace: &str) -> Client {
         let mut client = self.connect();
         client.send(&format!("GET /stream{namespace} HTTP/1.1\r\nHost: x\r\n\r\n"));
-        let head = client.read_until(b"\r\n\r\n");
+        let head = client.read_stream_head();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\nDate: ") && head.ends_with(STREAM_HEAD), "{head}");
+        client.read_opening();
         client
     }
 
@@ -148,13 +151,15 @@ impl Drop for Server {
 pub(crate) struct Client {
     pub(crate) socket: TcpStream,
     buffer: Vec<u8>,
+    /// The coding of the stream that is read.
+    chunks: Option<Chunks>,
 }
 
 impl Client {
     pub(crate) fn new(socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
-        Client { socket, buffer: Vec::new() }
+        Client { socket, buffer: Vec::new(), chunks: None }
     }
 
     pub(crate) fn send(&mut self, text: &str) {
@@ -178,13 +183,35 @@ impl Client {
         String::from_utf8(self.buffer.drain(..length).collect()).unwrap()
     }
 
+    /// The head of a stream. What is read after it is the stream, without its coding.
+    pub(crate) fn read_stream_head(&mut self) -> String {
+        let head = self.read_until(b"\r\n\r\n");
+        if head.contains("\r\nTransfer-Encoding: chunked\r\n") {
+            let (mut chunks, mut data) = (Chunks::default(), Vec::new());
+            chunks.decode(&self.buffer, &mut data);
+            (self.chunks, self.buffer) = (Some(chunks), data);
+        }
+        head
+    }
+
+    /// What a stream says first: a comment, or a block.
+    pub(crate) fn read_opening(&mut self) -> String {
+        while self.buffer.is_empty() {
+            assert!(self.fill() > 0, "closed before it began");
+        }
+        self.read_until(if self.buffer[0] == b':' { b"\n" } else { b"\n\n" })
+    }
+
+    /// Whether the stream has said that it is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.chunks.as_ref().is_some_and(|chunks| chunks.is_over)
+    }
+
     /// What one read of the socket gives.
-    pub(crate) fn read_some(&mut self, most: usize) -> String {
+    pub(crate) fn read_some(&mut self) -> String {
         assert!(self.buffer.is_empty());
-        let mut piece = vec![0; most];
-        let length = self.socket.read(&mut piece).expect("the server answers in time");
-        piece.truncate(length);
-        String::from_utf8(piece).unwrap()
+        assert!(self.fill() > 0, "closed");
+        String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
     }
 
     /// One finite answer: its head and body.
@@ -204,7 +231,10 @@ impl Client {
     fn fill(&mut self) -> usize {
         let mut piece = [0; 64 << 10];
         let length = self.socket.read(&mut piece).expect("the server answers in time");
-        self.buffer.extend_from_slice(&piece[..length]);
+        match &mut self.chunks {
+            Some(chunks) => chunks.decode(&piece[..length], &mut self.buffer),
+            None => self.buffer.extend_from_slice(&piece[..length]),
+        }
         length
     }
 }

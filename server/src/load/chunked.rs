@@ -1,12 +1,14 @@
 //! The chunked transfer coding (RFC 9112 §7.1), undone as it comes.
 
+use std::fmt;
+
 /// Finds the data in a chunked body, however it is cut.
 ///
 /// ```text
 ///   Size ──LF──▶ Data ──▶ DataEnd ──LF──▶ Size …      a size of 0 ends the body: what follows is not looked at
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Chunked {
+pub struct Chunked {
     state: State,
     /// The size as far as it is read, then the bytes of the chunk that are still to come.
     left: u64,
@@ -25,20 +27,29 @@ enum State {
 
 /// The body breaks the coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ChunkError;
+pub struct ChunkError;
+
+impl fmt::Display for ChunkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body breaks the chunked coding")
+    }
+}
+
+impl std::error::Error for ChunkError {}
 
 impl Chunked {
     /// Calls `data` for each piece of the body within `bytes`.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], mut data: impl FnMut(&[u8])) -> Result<(), ChunkError> {
+    ///
+    /// # Errors
+    ///
+    /// If the bytes break the coding: nothing after that can be told apart.
+    pub fn feed(&mut self, mut bytes: &[u8], mut data: impl FnMut(&[u8])) -> Result<(), ChunkError> {
         while let Some((&byte, rest)) = bytes.split_first() {
             match self.state {
                 State::Data => {
                     let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
                     data(&bytes[..length]);
-                    self.left -= length as u64;
-                    if self.left == 0 {
-                        self.state = State::DataEnd;
-                    }
+                    self.skip(length);
                     bytes = &bytes[length..];
                     continue;
                 }
@@ -54,8 +65,22 @@ impl Chunked {
         Ok(())
     }
 
+    /// Bytes that come next and are data for certain: what is left of a chunk.
+    pub(super) fn ahead(&self) -> usize {
+        if self.state == State::Data { usize::try_from(self.left).unwrap_or(usize::MAX) } else { 0 }
+    }
+
+    /// Passes over so many of the bytes [ahead](Self::ahead).
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.left -= bytes as u64;
+        if self.left == 0 {
+            self.state = State::DataEnd;
+        }
+    }
+
     /// Whether the last chunk was seen.
-    pub(super) fn has_ended(&self) -> bool {
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
         self.state == State::Ended
     }
 

@@ -9,6 +9,7 @@ use super::chunked::Chunked;
 use super::events::EventParser;
 use super::head;
 use super::observer::{Observer, Track, now_ns};
+use super::skim::{Skimmed, Skimmer};
 use super::target::Target;
 
 /// What is done with the bytes of a stream.
@@ -29,7 +30,7 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 const COPY_BYTES: usize = 64 << 10;
 
 /// Reads that one turn does at most: a stream that is always ready must not keep the loop from the others.
-const READS_PER_TURN: usize = 16;
+const READS_PER_TURN: usize = 32;
 
 pub(super) struct Connection {
     pub(super) socket: TcpStream,
@@ -42,7 +43,8 @@ enum Phase {
     Connecting(Box<[u8]>),
     /// The head as far as it has come.
     Asked(Vec<u8>),
-    Open,
+    /// Open, and counted at most.
+    Open(Skimmer),
     /// Open, and read by events.
     Parsing(Box<Parser>),
 }
@@ -86,7 +88,7 @@ impl Connection {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Parsing(_))
+        matches!(self.phase, Phase::Open(_) | Phase::Parsing(_))
     }
 
     /// Sends the request, if it is to be sent and the connection stands.
@@ -110,31 +112,33 @@ impl Connection {
         found: &mut Found,
     ) -> Outcome {
         for _ in 0..READS_PER_TURN {
-            let counting = matches!(self.phase, Phase::Open);
-            if matches!(self.phase, Phase::Connecting(_)) || (counting && self.reading == Reading::Nothing) {
-                return Outcome::Waiting;
-            }
-            let room = if counting { buffer.len() } else { COPY_BYTES.min(buffer.len()) };
-            let read = if counting { discard(&self.socket, buffer) } else { self.socket.read(&mut buffer[..room]) };
-            let length = match read {
-                Ok(0) if self.is_open() => return Outcome::Closed,
-                Ok(0) => return Outcome::Failed(Failure::NoAnswer),
-                Ok(length) => length,
+            let copied = COPY_BYTES.min(buffer.len());
+            let read = match &mut self.phase {
+                Phase::Connecting(_) => return Outcome::Waiting,
+                Phase::Open(_) if self.reading == Reading::Nothing => return Outcome::Waiting,
+                Phase::Open(skimmer) => skimmer.read(&self.socket, buffer),
+                _ => self.socket.read(&mut buffer[..copied]).map(|read| Skimmed { read, room: copied, data: 0 }),
+            };
+            let Skimmed { read, room, data } = match read {
+                Ok(Skimmed { read: 0, .. }) if self.is_open() => return Outcome::Closed,
+                Ok(Skimmed { read: 0, .. }) => return Outcome::Failed(Failure::NoAnswer),
+                Ok(skimmed) => skimmed,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Outcome::Waiting,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if self.is_open() && error.kind() == ErrorKind::ConnectionReset => return Outcome::Closed,
                 Err(error) => return Outcome::Failed(Failure::Io(error.kind())),
             };
-            if counting {
-                found.bytes += length as u64;
-            } else if let Err(failure) = self.take(&buffer[..length], observer, found) {
+            found.bytes += data as u64;
+            if !matches!(self.phase, Phase::Open(_))
+                && let Err(failure) = self.take(&buffer[..read], observer, found)
+            {
                 return Outcome::Failed(failure);
             }
             if self.has_ended() {
                 return Outcome::Closed;
             }
             // Less than asked for was all there was: more will come with an edge of its own.
-            if length < room && !ending {
+            if read < room && !ending {
                 return Outcome::Waiting;
             }
         }
@@ -142,14 +146,20 @@ impl Connection {
     }
 
     /// Reads up to `most` bytes of an open stream that is read by nothing else.
-    pub(super) fn sip(&mut self, buffer: &mut [u8], most: usize) -> io::Result<usize> {
+    pub(super) fn sip(&mut self, buffer: &mut [u8], most: usize) -> io::Result<Skimmed> {
+        let Phase::Open(skimmer) = &mut self.phase else { return Err(ErrorKind::WouldBlock.into()) };
         let most = most.min(buffer.len());
-        discard(&self.socket, &mut buffer[..most])
+        skimmer.read(&self.socket, &mut buffer[..most])
     }
 
     /// Whether the stream has said that it is over.
     fn has_ended(&self) -> bool {
-        matches!(&self.phase, Phase::Parsing(parser) if parser.chunked.is_some_and(|chunked| chunked.has_ended()))
+        let chunked = match &self.phase {
+            Phase::Parsing(parser) => parser.chunked,
+            Phase::Open(skimmer) => skimmer.chunked(),
+            Phase::Connecting(_) | Phase::Asked(_) => None,
+        };
+        chunked.is_some_and(|chunked| chunked.has_ended())
     }
 
     /// Takes bytes that were copied: of the head, or of events.
@@ -168,23 +178,29 @@ impl Connection {
             return Err(Failure::Status(parsed.status));
         }
         found.opened = true;
-        self.phase = match self.reading {
+        let chunked = parsed.chunked.then(Chunked::default);
+        let body = &bytes[parsed.length..];
+        match self.reading {
             Reading::Events => {
-                let chunked = parsed.chunked.then(Chunked::default);
-                Phase::Parsing(Box::new(Parser { chunked, ..Parser::default() }))
+                self.phase = Phase::Parsing(Box::new(Parser { chunked, ..Parser::default() }));
+                self.parse(body, observer, found)
             }
-            Reading::Bytes | Reading::Nothing => Phase::Open,
-        };
-        self.parse(&bytes[parsed.length..], observer, found)
+            Reading::Bytes | Reading::Nothing => {
+                let mut skimmer = Skimmer::new(chunked);
+                found.bytes += skimmer.count(body).map_err(|_| Failure::Answer)? as u64;
+                self.phase = Phase::Open(skimmer);
+                Ok(())
+            }
+        }
     }
 
     /// Takes bytes of the stream.
     fn parse(&mut self, bytes: &[u8], observer: &mut Observer, found: &mut Found) -> Result<(), Failure> {
-        found.bytes += bytes.len() as u64;
         let Phase::Parsing(parser) = &mut self.phase else { return Ok(()) };
         let Parser { chunked, events, track } = &mut **parser;
         let now = now_ns();
         let mut parse = |bytes: &[u8]| {
+            found.bytes += bytes.len() as u64;
             events.feed(bytes, |payload| {
                 found.events += 1;
                 observer.see(track, payload, now);
@@ -196,18 +212,6 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-/// Reads past bytes. The kernel drops them without copying them: what a count costs is the call.
-#[cfg(target_os = "linux")]
-fn discard(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let (_, length) = rustix::net::recv(socket, buffer, rustix::net::RecvFlags::TRUNC)?;
-    Ok(length)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn discard(mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    socket.read(buffer)
 }
 
 /// Why a connection is none.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use sse_core::{Frame, Namespace, Pattern};
+use sse_server::load::Chunked;
 use sse_server::{Config, Event, EventId, Publisher, Server};
 
 const CONNECTIONS: usize = 1_000;
@@ -94,7 +95,8 @@ fn difference(one: &[u8], other: &[u8]) -> Option<String> {
 struct Client {
     socket: TcpStream,
     filter: usize,
-    /// Bytes after the head.
+    chunked: Chunked,
+    /// Bytes of the stream.
     received: usize,
 }
 
@@ -110,7 +112,7 @@ fn connect(address: SocketAddr, filter: usize, pattern: &Pattern) -> Client {
     }
     assert!(head.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&head));
     socket.set_nonblocking(true).unwrap();
-    Client { socket: TcpStream::from_std(socket), filter, received: 0 }
+    Client { socket: TcpStream::from_std(socket), filter, chunked: Chunked::default(), received: 0 }
 }
 
 /// Reads all connections until each has as many bytes as `due` says for its filter, once it says so.
@@ -138,8 +140,12 @@ fn read_all<'d>(
             match client.socket.read(&mut buffer) {
                 Ok(0) => panic!("closed after {} bytes", client.received),
                 Ok(n) => {
-                    received[client.filter].take(client.received, &buffer[..n]);
-                    client.received += n;
+                    let Client { filter, chunked, received: count, .. } = client;
+                    let take = |data: &[u8]| {
+                        received[*filter].take(*count, data);
+                        *count += data.len();
+                    };
+                    chunked.feed(&buffer[..n], take).expect("a stream is chunked");
                     last_byte = Instant::now();
                     ready.push_back(token);
                 }
@@ -158,7 +164,7 @@ fn read_all<'d>(
 }
 
 /// What each filter's subscribers are to receive, given each publisher's sequences: where the stream begins, and the
-/// events in their order, each after its id.
+/// events in their order, each with its id.
 fn model(epoch: u64, sequences: &[Vec<u64>], filters: &[Pattern]) -> Vec<Vec<u8>> {
     let names = namespaces();
     let places: Vec<_> = names.iter().map(|path| Namespace::parse(path).unwrap()).collect();
@@ -174,12 +180,12 @@ fn model(epoch: u64, sequences: &[Vec<u64>], filters: &[Pattern]) -> Vec<Vec<u8>
     let id = |sequence| EventId { epoch, sequence };
     let mut due = vec![format!("id:{}\n\n", id(0)).into_bytes(); filters.len()];
     for (sequence, publisher, number) in order {
-        let id = format!("id:{}\n", id(sequence));
+        let end = format!("id:{}\n\n", id(sequence));
         let (place, name, data) = event(publisher, number, places.len());
         let frame = Frame::encode(name, data.as_bytes()).unwrap();
         for &filter in &covering[place] {
-            due[filter].extend_from_slice(id.as_bytes());
-            due[filter].extend_from_slice(frame.as_bytes());
+            due[filter].extend_from_slice(frame.fields());
+            due[filter].extend_from_slice(end.as_bytes());
         }
     }
     due

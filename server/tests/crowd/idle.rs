@@ -10,7 +10,8 @@ use std::{fs, thread};
 const CONNECTIONS: usize = 15_000;
 /// What a whole idle connection may cost the server: a promise to its users.
 const RESIDENT_BYTES_EACH: usize = 512;
-const KEEPALIVE: &[u8] = b":keepalive\n\n";
+/// As a chunk of a stream.
+const KEEPALIVE: &[u8] = b"b\r\n:keepalive\n\r\n";
 /// Nothing waits for this: it only ends a test that has failed already.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -80,7 +81,7 @@ fn read_head(mut socket: &TcpStream) -> usize {
         let length = socket.read(&mut bytes).unwrap();
         assert_ne!(length, 0, "ended after {text:?}");
         text.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
-        let place = text.split_once("\nid:").and_then(|(_, place)| place.split_once("\n\n"));
+        let place = text.split_once("\nid:").and_then(|(_, place)| place.split_once("\n\n\r\n"));
         if let Some((_, comments)) = place {
             assert!(text.starts_with("HTTP/1.1 200"), "{text}");
             assert!(comments.bytes().eq(KEEPALIVE.iter().copied().cycle().take(comments.len())), "{comments}");

@@ -68,38 +68,32 @@ impl Promise {
     /// Takes the next block of a stream that has a head.
     pub(crate) fn take(&mut self, world: &World, wire: &Wire, block: Block) -> Result<(), String> {
         let begins = wire.begins.expect("a block comes after a head");
-        let Some(id) = &block.id else {
-            return self.take_retry(wire, &block);
-        };
+        let id = block.id.as_deref().ok_or_else(|| format!("{block:.300?} has no id"))?;
         let id: EventId = id.parse().map_err(|_| format!("no id: {id:?}"))?;
         if id.epoch != wire.life.epoch {
             return Err(format!("{id} comes from another life than {:x}", wire.life.epoch));
         }
         let is_first = wire.blocks == 0;
-        if block.data.is_none() || (is_first && begins != Begins::Exact) {
-            return match (is_first, begins) {
-                (true, Begins::Live) if block.data.is_none() && block.name.is_none() => self.begin(wire, id),
-                (true, Begins::Gap) if block.name.as_deref() == Some("gap") => self.take_gap(world, wire, id, &block),
-                _ => Err(format!("{block:.300?} as block {} of a stream that begins {begins:?}", wire.blocks)),
-            };
-        }
-        match block.name.as_deref() {
-            Some("gap") => self.take_gap(world, wire, id, &block),
-            _ => self.take_event(world, id, &block),
+        self.take_retry(wire, &block, is_first)?;
+        let is_place = block.data.is_none() && block.name.is_none();
+        match (is_first.then_some(begins), block.name.as_deref()) {
+            (Some(Begins::Live), _) if is_place => self.begin(wire, id),
+            (Some(Begins::Exact), _) if is_place && block.id == wire.sent => Ok(()),
+            (Some(Begins::Gap) | None, Some("gap")) => self.take_gap(world, wire, id, &block),
+            (None, _) if block.data.is_some() => self.take_event(world, id, &block),
+            _ => Err(format!("{block:.300?} as block {} of a stream that begins {begins:?}", wire.blocks)),
         }
     }
 
-    /// When to come back: said at the beginning, and when the server bids farewell.
-    fn take_retry(&self, wire: &Wire, block: &Block) -> Result<(), String> {
-        let bounds = wire.life.retry.map(|mean| (mean.as_millis() as u64 / 2, mean.as_millis() as u64 * 3 / 2));
-        match (block, bounds) {
-            (Block { name: None, data: None, retry_ms: Some(ms), .. }, Some((least, most)))
-                if (least..=most).contains(ms) && (wire.blocks == 0 || wire.life.is_ending()) =>
-            {
-                Ok(())
-            }
-            _ => Err(format!("{block:.300?} where `retry:` is {bounds:?}")),
-        }
+    /// When to come back: said in the first block. (What is said when the server bids farewell ends no block.)
+    fn take_retry(&self, wire: &Wire, block: &Block, is_first: bool) -> Result<(), String> {
+        let mean = wire.life.retry.filter(|_| is_first);
+        let bounds = mean.map(|mean| mean.as_millis() as u64 / 2..=mean.as_millis() as u64 * 3 / 2);
+        let is_right = match (block.retry_ms, &bounds) {
+            (Some(ms), Some(bounds)) => bounds.contains(&ms),
+            (ms, bounds) => ms.is_none() && bounds.is_none(),
+        };
+        is_right.then_some(()).ok_or_else(|| format!("{block:.300?} where `retry:` is {bounds:?}"))
     }
 
     /// The stream says where it begins: now, and not after what is published once its head is there.

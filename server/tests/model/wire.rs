@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sse_server::load::Chunked;
+
 use crate::life::Life;
 use crate::parser::{Block, Parser};
 
@@ -41,6 +43,7 @@ pub(crate) struct Wire {
     pub(crate) published_at_head: u64,
     /// Blocks that have come.
     pub(crate) blocks: u64,
+    chunked: Chunked,
     parser: Parser,
     buffer: Vec<u8>,
 }
@@ -61,6 +64,7 @@ impl Wire {
             published_before,
             published_at_head: 0,
             blocks: 0,
+            chunked: Chunked::default(),
             parser: Parser::default(),
             buffer: vec![0; 64 << 10],
         })
@@ -96,7 +100,9 @@ impl Wire {
             bytes = &all[end + 4..];
         }
         if self.begins.is_some() {
-            self.parser.feed(bytes, blocks)?;
+            let mut data = Vec::new();
+            self.chunked.feed(bytes, |piece| data.extend_from_slice(piece)).map_err(|error| error.to_string())?;
+            self.parser.feed(&data, blocks)?;
         }
         Ok(Outcome::Bytes(length))
     }

@@ -133,8 +133,9 @@ fn it_serves_what_curl_would_ask() {
 
     let (_server, mut stream, id) = serve(&[]);
     let (epoch, _) = id.split_once('-').unwrap();
-    assert!(stream.frame().starts_with("retry:"));
-    stream.expect(&format!("id:{epoch}-0\n\nid:{id}\nevent:new-dog\ndata:Corgi\n\n"));
+    let opening = stream.frame();
+    assert!(opening.starts_with("retry:") && opening.ends_with(&format!("\nid:{epoch}-0")), "{opening}");
+    stream.expect(&format!("event:new-dog\ndata:Corgi\nid:{id}\n\n"));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn a_drained_server_has_sent_everything() {
     let publisher = server.publisher();
     publisher.publish(sse_server::Event::new("/a", "last words")).unwrap();
     server.drain(Duration::from_millis(1));
-    assert_eq!(stream.rest(), "data:last words\n\n");
+    assert_eq!(stream.whole_rest(), "data:last words\n\n");
     server.join().unwrap();
     // Publishing to no one is no error.
     publisher.publish(sse_server::Event::new("/a", "too late")).unwrap();

@@ -73,6 +73,7 @@ fn middleware_may_decide_on_origins() {
             "content-type",
             "date",
             "sse-resume",
+            "transfer-encoding",
             "vary",
             "x-accel-buffering",
         ]
@@ -174,7 +175,7 @@ fn a_stream_on_a_route_resumes_as_ours_do() {
     ] {
         let mut stream = Stream::open(server.address(), target, &[&header]);
         assert_eq!(stream.head.header("sse-resume"), Some("exact"), "{target}");
-        stream.expect(&format!("id:{second}\ndata:2\n\n"));
+        stream.expect(&format!("id:{first}\n\ndata:2\nid:{second}\n\n"));
     }
 }
 

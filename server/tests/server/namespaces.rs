@@ -43,7 +43,7 @@ fn the_order_is_total_whoever_publishes() {
     for (stream, covered) in &mut streams {
         assert!(stream.frame().starts_with("id:"));
         for (id, _, n) in published.iter().filter(|(_, namespace, _)| covered.contains(namespace)) {
-            stream.expect(&format!("id:{id}\ndata:{n}\n\n"));
+            stream.expect(&format!("data:{n}\nid:{id}\n\n"));
         }
     }
 }

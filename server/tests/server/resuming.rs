@@ -1,5 +1,6 @@
 //! Clients that come back, byte by byte.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use sse_server::{Config, EventId};
@@ -13,6 +14,20 @@ fn server() -> Running {
 
 fn resume(server: &Running, target: &str, id: &str) -> Stream {
     Stream::open(server.address(), target, &[&format!("Last-Event-ID: {id}")])
+}
+
+/// A stream that goes on after the id, of which it is told first.
+#[track_caller]
+fn resume_exactly(server: &Running, target: &str, id: &str) -> Stream {
+    let mut stream = resume(server, target, id);
+    assert_eq!(stream.head.header("sse-resume"), Some("exact"));
+    stream.expect(&format!("id:{id}\n\n"));
+    stream
+}
+
+/// An event without a name, on the wire.
+fn frame(id: impl Display, data: &str) -> String {
+    format!("data:{data}\nid:{id}\n\n")
 }
 
 /// The id of an event that a request publishes.
@@ -37,8 +52,8 @@ fn frames_carry_the_ids_that_publishing_gave() {
     assert_eq!(second, format!("{epoch}-3"));
     // Before its first event a stream says where it begins, so that even then nothing is missed.
     stream.expect(&format!("id:{epoch}-0\n\n"));
-    stream.expect(&format!("id:{first}\nevent:new-dog\ndata:Corgi\n\n"));
-    stream.expect(&format!("id:{second}\ndata:two\ndata:lines\n\n"));
+    stream.expect(&format!("event:new-dog\ndata:Corgi\nid:{first}\n\n"));
+    stream.expect(&format!("data:two\ndata:lines\nid:{second}\n\n"));
 }
 
 #[test]
@@ -46,16 +61,14 @@ fn who_comes_back_gets_what_was_missed() {
     let server = server();
     let ids = ["1", "2", "3"].map(|data| server.publish("/pets", "", data).to_string());
     server.publish("/elsewhere", "", "unseen");
-    let mut stream = resume(&server, "/subscribe/pets", &ids[0]);
-    assert_eq!(stream.head.header("sse-resume"), Some("exact"));
-    stream.expect(&format!("id:{}\ndata:2\n\nid:{}\ndata:3\n\n", ids[1], ids[2]));
+    let mut stream = resume_exactly(&server, "/subscribe/pets", &ids[0]);
+    stream.expect(&(frame(&ids[1], "2") + &frame(&ids[2], "3")));
     let live = server.publish("/pets", "", "4");
-    stream.expect(&format!("id:{live}\ndata:4\n\n"));
+    stream.expect(&frame(live, "4"));
 
-    let mut nothing_missed = resume(&server, "/subscribe/pets", &live.to_string());
-    assert_eq!(nothing_missed.head.header("sse-resume"), Some("exact"));
+    let mut nothing_missed = resume_exactly(&server, "/subscribe/pets", &live.to_string());
     let next = server.publish("/pets", "", "5");
-    nothing_missed.expect(&format!("id:{next}\ndata:5\n\n"));
+    nothing_missed.expect(&frame(next, "5"));
 }
 
 #[test]
@@ -65,9 +78,8 @@ fn who_left_before_the_first_event_misses_nothing() {
     let begin = stream.frame();
     drop(stream);
     let id = server.publish("/pets", "", "1");
-    let mut stream = resume(&server, "/subscribe/pets", begin.strip_prefix("id:").unwrap());
-    assert_eq!(stream.head.header("sse-resume"), Some("exact"));
-    stream.expect(&format!("id:{id}\ndata:1\n\n"));
+    let mut stream = resume_exactly(&server, "/subscribe/pets", begin.strip_prefix("id:").unwrap());
+    stream.expect(&frame(id, "1"));
 }
 
 #[test]
@@ -75,10 +87,10 @@ fn the_query_resumes_too_and_the_header_wins() {
     let server = server();
     let ids = ["1", "2", "3"].map(|data| server.publish("/a", "", data).to_string());
     let by_query = format!("/subscribe/a?last_event_id={}", ids[0]);
-    let from_the_second = format!("id:{}\ndata:2\n\nid:{}\ndata:3\n\n", ids[1], ids[2]);
+    let from_the_second = format!("id:{}\n\n", ids[0]) + &frame(&ids[1], "2") + &frame(&ids[2], "3");
     server.subscribe(&by_query).expect(&from_the_second);
     resume(&server, &by_query, "").expect(&from_the_second);
-    resume(&server, &by_query, &ids[1]).expect(&format!("id:{}\ndata:3\n\n", ids[2]));
+    resume_exactly(&server, &by_query, &ids[1]).expect(&frame(&ids[2], "3"));
     let fresh = server.subscribe("/subscribe/a?last_event_id=");
     assert_eq!(fresh.head.header("sse-resume"), Some("live"));
     assert_eq!(resume(&server, "/subscribe/a", "").head.header("sse-resume"), Some("live"));
@@ -90,10 +102,10 @@ fn several_namespaces_resume_in_one_order() {
     let start = server.publish("/a", "", "0");
     let namespaces = ["/b", "/a", "/c", "/b/x", "/a", "/b"];
     let ids = namespaces.map(|namespace| server.publish(namespace, "", namespace));
-    let mut stream = resume(&server, "/subscribe?namespace=/a&namespace=/b&namespace=/b/*", &start.to_string());
-    assert_eq!(stream.head.header("sse-resume"), Some("exact"));
+    let target = "/subscribe?namespace=/a&namespace=/b&namespace=/b/*";
+    let mut stream = resume_exactly(&server, target, &start.to_string());
     for (id, namespace) in ids.iter().zip(namespaces).filter(|(_, namespace)| *namespace != "/c") {
-        stream.expect(&format!("id:{id}\ndata:{namespace}\n\n"));
+        stream.expect(&frame(id, namespace));
     }
 }
 
@@ -110,10 +122,9 @@ struct Gap {
 fn expect_gap(mut stream: Stream) -> Gap {
     assert_eq!(stream.head.header("sse-resume"), Some("gap"));
     let frame = stream.frame();
-    let (id, event) = frame.split_once('\n').unwrap();
-    // The gap itself has an id, so that who loses the connection right after it isn't told of it again.
-    let id = id.strip_prefix("id:").unwrap().parse().unwrap();
-    Gap { stream, event: event.to_owned(), id }
+    // The gap itself has an id, so that a client that loses the connection right after it isn't told of it again.
+    let (event, id) = frame.split_once("\nid:").unwrap();
+    Gap { stream, event: event.to_owned(), id: id.parse().unwrap() }
 }
 
 #[test]
@@ -125,7 +136,7 @@ fn an_id_of_another_life_gets_all_of_this_one() {
     let Gap { mut stream, event, id } = expect_gap(resume(&server, "/subscribe/a", &other));
     assert_eq!(event, gap(&other, &first.to_string(), "restarted"));
     assert_eq!(id, EventId { sequence: 0, ..first });
-    stream.expect(&format!("id:{first}\ndata:1\n\nid:{second}\ndata:2\n\n"));
+    stream.expect(&(frame(first, "1") + &frame(second, "2")));
 }
 
 #[test]
@@ -151,7 +162,7 @@ fn an_id_that_was_never_given_goes_on_from_now() {
     let Gap { event, mut stream, .. } = expect_gap(stream);
     assert_eq!(event, gap(r"\u0000\u000a", &first.to_string(), "unknown").replace("000a\"", "000a\u{FFFD}\""));
     let next = server.publish("/a", "", "3");
-    stream.expect(&format!("id:{next}\ndata:3\n\n"));
+    stream.expect(&frame(next, "3"));
 }
 
 #[test]
@@ -166,10 +177,10 @@ fn who_was_away_too_long_gets_what_there_is() {
     assert_eq!(event, gap(&first, &ids[oldest].to_string(), "evicted"));
     assert!(ids.len() - oldest <= 64, "64 KiB have no room for {} events of a KiB", ids.len() - oldest);
     for id in &ids[oldest..] {
-        stream.expect(&format!("id:{id}\ndata:{data}\n\n"));
+        stream.expect(&frame(id, &data));
     }
     let next = server.publish("/a", "", "next");
-    stream.expect(&format!("id:{next}\ndata:next\n\n"));
+    stream.expect(&frame(next, "next"));
 }
 
 #[test]
@@ -180,13 +191,15 @@ fn what_is_too_old_is_forgotten() {
     let last = server.publish("/a", "", "2");
     // Its comments are the pauses between two looks: the history is gone through now and then.
     let mut clock = server.subscribe("/subscribe/elsewhere");
-    let mut stream = eventually(|| {
-        clock.frame();
+    clock.frame();
+    let stream = eventually(|| {
+        clock.expect(":keepalive\n");
         let stream = resume(&server, "/subscribe/a", &first);
         (stream.head.header("sse-resume") == Some("gap")).then_some(stream)
     });
-    assert!(stream.frame().starts_with("retry:"));
     let Gap { event, id, .. } = expect_gap(stream);
+    // One block says both.
+    assert!(event.starts_with("retry:"), "{event}");
     assert!(event.contains(r#""reason":"evicted""#), "{event}");
     assert_eq!(id, last);
 }

@@ -30,7 +30,7 @@ fn publish_until(server: &Running, namespace: &str, what_happened: &str) {
 }
 
 fn id(frame: &str) -> EventId {
-    frame.lines().next().unwrap().strip_prefix("id:").unwrap().parse().unwrap()
+    frame.lines().last().unwrap().strip_prefix("id:").unwrap().parse().unwrap()
 }
 
 #[test]
@@ -44,19 +44,19 @@ fn who_is_skipped_stays_and_is_told() {
     let data = format!("data:{}", "x".repeat(FRAME));
     let gap = loop {
         let frame = stream.frame();
-        if frame.contains("\nevent:gap\n") {
+        if frame.starts_with("event:gap\n") {
             break frame;
         }
         last.sequence += 1;
-        assert!(frame == format!("id:{last}\n{data}"), "{:.100}, not {last}", frame);
+        assert!(frame == format!("{data}\nid:{last}"), "{:.100}, not {last}", frame);
     };
-    let (_, json) = gap.split_once("\nevent:gap\ndata:").unwrap();
+    let json = gap.lines().find_map(|line| line.strip_prefix("data:")).unwrap();
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["reason"], "lagged");
     assert_eq!(json["requested"], last.to_string());
     assert!(id(&gap) > last);
     let after = server.publish("/time/utc", "", "after");
-    let frame = eventually(|| Some(stream.frame()).filter(|frame| frame.ends_with("\ndata:after")));
+    let frame = eventually(|| Some(stream.frame()).filter(|frame| frame.starts_with("data:after\n")));
     assert_eq!(id(&frame), after);
     let status = server.get("/admin/status.json").json();
     assert!(status["resumes"]["gap"]["lagged"].as_u64() > Some(0), "{status}");
@@ -76,6 +76,7 @@ fn others_are_disconnected_and_resume_where_they_were() {
     while last.sequence < server.published() {
         let mut stream = Stream::open(server.address(), target, &[&header(last)]);
         assert_eq!(stream.head.header("sse-resume"), Some("exact"));
+        assert_eq!(id(&stream.frame()), last);
         let begun = last.sequence;
         while last.sequence < server.published()
             && let Some(frame) = stream.frame_or_end()
@@ -87,7 +88,7 @@ fn others_are_disconnected_and_resume_where_they_were() {
     }
     let mut stream = Stream::open(server.address(), target, &[&header(last)]);
     let next = server.publish("/pets", "", "next");
-    stream.expect(&format!("id:{next}\ndata:next\n\n"));
+    stream.expect(&format!("id:{last}\n\ndata:next\nid:{next}\n\n"));
 }
 
 /// What a stream that broke off may be resumed after.

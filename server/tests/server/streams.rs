@@ -4,19 +4,32 @@ use std::time::Duration;
 
 use sse_server::Config;
 
-use crate::support::{Running, config};
+use crate::support::{Running, Stream, config};
 
 #[test]
 fn the_head_comes_at_once_and_says_what_it_must() {
     let server = Running::new(config());
     let stream = server.subscribe("/subscribe/pets");
+    assert!(stream.began_with_comment, "at least one byte of body");
     assert_eq!(stream.head.status, 200);
     assert_eq!(stream.head.header("content-type"), Some("text/event-stream; charset=utf-8"));
-    assert_eq!(stream.head.header("cache-control"), Some("no-cache, no-store"));
+    assert_eq!(stream.head.header("cache-control"), Some("no-cache, no-store, no-transform"));
     assert_eq!(stream.head.header("x-accel-buffering"), Some("no"));
     assert_eq!(stream.head.header("access-control-allow-origin"), Some("*"));
     assert_eq!(stream.head.header("content-length"), None);
+    assert_eq!(stream.head.header("transfer-encoding"), Some("chunked"));
+}
+
+/// Its client knows of no chunks: the stream ends with the connection.
+#[test]
+fn http_1_0_gets_no_chunks() {
+    let server = Running::new(config());
+    let mut stream = Stream::open_as(server.address(), "/subscribe/pets", &[], "HTTP/1.0");
     assert_eq!(stream.head.header("transfer-encoding"), None);
+    server.publish("/pets", "", "Corgi");
+    stream.expect("data:Corgi\n\n");
+    server.drain(Duration::ZERO);
+    assert_eq!(stream.rest(), "");
 }
 
 #[test]
@@ -82,7 +95,7 @@ fn every_worker_serves_the_same_events() {
 fn silence_is_filled_with_comments() {
     let server = Running::new(Config { keepalive: Some(Duration::from_millis(10)), ..config() });
     let mut stream = server.subscribe("/subscribe/a");
-    stream.expect(":keepalive\n\n:keepalive\n\n");
+    stream.expect(":keepalive\n:keepalive\n");
 }
 
 #[test]

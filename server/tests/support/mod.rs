@@ -5,7 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
+use body::Body;
+use sse_server::load::Chunked;
 use sse_server::{Builder, Config, Event, EventId, Server, ServerHandle};
+
+mod body;
 
 /// Nothing waits for this: it only ends a test that has failed already.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -164,10 +168,15 @@ impl Response {
     }
 }
 
-/// An event stream.
+/// What a stream begins with that has neither an id nor a `retry:` to say.
+const COMMENT: &[u8] = b":\n";
+
+/// An event stream, without its coding.
 pub(crate) struct Stream {
     pub(crate) head: Response,
-    reader: BufReader<TcpStream>,
+    /// The stream had nothing else to begin with. The comment is passed over.
+    pub(crate) began_with_comment: bool,
+    reader: BufReader<Body<BufReader<TcpStream>>>,
 }
 
 impl Stream {
@@ -179,7 +188,12 @@ impl Stream {
     /// The same in another version of HTTP.
     pub(crate) fn open_as(address: SocketAddr, target: &str, headers: &[&str], version: &str) -> Stream {
         let mut reader = BufReader::new(send(address, &format!("GET {target} {version}"), headers, ""));
-        Stream { head: Response::read_head(&mut reader), reader }
+        let head = Response::read_head(&mut reader);
+        let chunked = (head.header("transfer-encoding") == Some("chunked")).then(Chunked::default);
+        let mut reader = BufReader::new(Body::new(reader, chunked));
+        let comment = if reader.fill_buf().unwrap().starts_with(COMMENT) { COMMENT.len() } else { 0 };
+        reader.consume(comment);
+        Stream { head, began_with_comment: comment > 0, reader }
     }
 
     /// The next bytes must be these.
@@ -223,6 +237,14 @@ impl Stream {
     pub(crate) fn rest(mut self) -> String {
         let mut rest = String::new();
         self.reader.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// Everything up to the end, which the server has told.
+    pub(crate) fn whole_rest(mut self) -> String {
+        let mut rest = String::new();
+        self.reader.read_to_string(&mut rest).unwrap();
+        assert!(self.reader.get_ref().is_whole(), "cut off after {rest:?}");
         rest
     }
 }

@@ -378,14 +378,21 @@ fn lingering_is_bounded() {
 #[test]
 fn streams() {
     let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-    let mut pair = Pair::new();
-    pair.send(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert!(pair.http.can_stream());
-    let bytes = pair.http.handle_stream(&head, &pair.date);
-    assert_eq!(
-        String::from_utf8(bytes).unwrap(),
-        "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-    );
+    for (version, coding, framing) in
+        [("1.1", "Transfer-Encoding: chunked\r\n", StreamFraming::CHUNKED), ("1.0", "", StreamFraming::UntilClose)]
+    {
+        let mut pair = Pair::new();
+        pair.send(format!("GET /later HTTP/{version}\r\nHost: h\r\n\r\n").as_bytes());
+        assert!(pair.http.can_stream());
+        let (bytes, found) = pair.http.handle_stream(&head, &pair.date);
+        let date = "Thu, 01 Jan 1970 00:00:00 GMT";
+        let kind = "Content-Type: text/event-stream";
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            format!("HTTP/1.1 200 OK\r\nDate: {date}\r\n{kind}\r\n{coding}Connection: close\r\n\r\n")
+        );
+        assert_eq!(found, framing);
+    }
 
     for (request, last) in [("HEAD", false), ("GET", true)] {
         let mut pair = Pair::new();
