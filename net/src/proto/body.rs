@@ -1,7 +1,8 @@
 //! Request bodies: by `Content-Length`, or chunked (RFC 9112 §7.1).
 
 use super::Limits;
-use super::head::{Framing, RequestError};
+use super::framing::Framing;
+use super::request_error::RequestError;
 
 /// Bytes that chunk extensions and trailers may take in all: they are read past, not kept, but their sender must
 /// not keep us busy for ever.

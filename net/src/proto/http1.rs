@@ -25,9 +25,11 @@ use http::{Method, Request, Response, StatusCode, Version};
 
 use super::Limits;
 use super::body::BodyDecoder;
-use super::head::{Head, HeadScanner, RequestError, has_option, parse_head};
+use super::head::{Head, has_option, parse_head};
 use super::output::Output;
+use super::request_error::RequestError;
 use super::response::{BodyEnd, CONTINUE, DateLine, Ending, encode_head, has_body};
+use super::scanner::HeadScanner;
 use super::stream_framing::StreamFraming;
 
 /// How long a client may take to read its last answer and close.

@@ -15,16 +15,26 @@
 //! [`parse_head`] and [`BodyDecoder`] can be used by themselves, as the fuzz targets do.
 
 mod body;
+mod field;
+mod framing;
 mod head;
+mod host;
 mod http1;
 mod output;
+mod request_error;
+mod request_line;
 mod response;
+mod scanner;
 mod stream_framing;
+mod target;
 
 pub use body::{BodyDecoder, BodyProgress};
-pub use head::{Framing, Head, HeadScanner, RequestError, parse_head};
+pub use framing::Framing;
+pub use head::{Head, parse_head};
 pub use http1::{Action, Http1, Timeouts};
+pub use request_error::RequestError;
 pub use response::DateLine;
+pub use scanner::HeadScanner;
 pub use stream_framing::{Sent, SizeLine, StreamFraming, Wrapped};
 
 /// What a request may measure.
@@ -32,16 +42,10 @@ pub use stream_framing::{Sent, SizeLine, StreamFraming, Wrapped};
 pub struct Limits {
     /// Bytes of a head, its blank line included. Default 16 KiB.
     pub head_bytes: usize,
-    /// Header fields of a head, at most [`Limits::MOST_HEADERS`]. Default 100.
+    /// Header fields of a head. Default 100.
     pub headers: usize,
     /// Bytes of a body, after its transfer coding is undone. Default 1 MiB.
     pub body_bytes: usize,
-}
-
-impl Limits {
-    /// No head is parsed with more header fields than this, whatever [`Limits::headers`] says: the parser's table
-    /// is on the stack.
-    pub const MOST_HEADERS: usize = 256;
 }
 
 impl Default for Limits {
