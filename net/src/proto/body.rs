@@ -1,11 +1,15 @@
 //! Request bodies: by `Content-Length`, or chunked (RFC 9112 §7.1).
 
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+
 use super::Limits;
+use super::chunk_extension::ChunkExtension;
+use super::field::parse_field;
 use super::framing::Framing;
 use super::request_error::RequestError;
 
-/// Bytes that chunk extensions and trailers may take in all: they are read past, not kept, but their sender must
-/// not keep us busy for ever.
+/// Bytes that chunk extensions and trailers may take in all: nothing is made of them, but their sender must not keep us
+/// busy for ever.
 const EXTRAS_BYTES: usize = 16 << 10;
 
 /// Hexadecimal digits of a chunk's size: more than any size we take needs, so that leading zeros pass.
@@ -17,12 +21,15 @@ const SIZE_DIGITS: u8 = 16;
 ///             ┌──────────────────────────────────────────────────────────┐
 ///             ▼                                                          │
 ///   ─▶ Size ──CR──▶ SizeEnd ──LF, size > 0──▶ Data ──all──▶ DataCr ──▶ DataLf
-///       │ ';'  ▲       │
-///       ▼      │       └─────LF, size 0──▶ Trailer ──CR──▶ End ──LF──▶ Done
-///   Extension ─CR                           │    ▲
-///                                  a byte   ▼    │ LF
-///                                      TrailerLine ──CR──▶ TrailerEnd
+///    ';' or     ▲       │
+///    blank      CR      └─────LF, size 0──▶ Trailer ──CR──▶ TrailerEnd ──LF, blank line──▶ Done
+///       ▼       │                              ▲                │
+///      Extension┘                              └── LF, a field ─┘
 /// ```
+///
+/// Trailer fields are read past, as a recipient may (RFC 9110 §6.5.2), but by the rules of a head's. Those that would
+/// say where the body ends or whom it is for are refused: no sender may send them (§6.5.1), and one that does tries
+/// whether somebody takes them for the head's.
 #[derive(Debug)]
 pub struct BodyDecoder {
     state: State,
@@ -30,6 +37,8 @@ pub struct BodyDecoder {
     limit: usize,
     /// Bytes of extensions and trailers so far.
     extras: usize,
+    /// The trailer field that is being read.
+    trailer: Vec<u8>,
 }
 
 /// What one call of [`BodyDecoder::handle_bytes`] did.
@@ -52,6 +61,7 @@ enum State {
     },
     Extension {
         size: usize,
+        place: ChunkExtension,
     },
     SizeEnd {
         size: usize,
@@ -62,9 +72,7 @@ enum State {
     DataCr,
     DataLf,
     Trailer,
-    TrailerLine,
     TrailerEnd,
-    End,
     Done,
 }
 
@@ -78,13 +86,13 @@ impl BodyDecoder {
             Framing::Chunked => State::Size { size: 0, digits: 0 },
         };
         // No capacity is taken on a peer's word: the vector grows with the bytes that come.
-        BodyDecoder { state, body: Vec::new(), limit: limits.body_bytes, extras: 0 }
+        BodyDecoder { state, body: Vec::new(), limit: limits.body_bytes, extras: 0, trailer: Vec::new() }
     }
 
     /// Takes what belongs to the body from the front of `input`.
     ///
     /// # Errors
-    /// [`RequestError::Chunk`] or [`RequestError::BodyTooLarge`].
+    /// [`RequestError::Chunk`], [`RequestError::Trailer`] or [`RequestError::BodyTooLarge`].
     pub fn handle_bytes(&mut self, input: &[u8]) -> Result<BodyProgress, RequestError> {
         let mut consumed = 0;
         while self.state != State::Done && consumed < input.len() {
@@ -135,23 +143,43 @@ impl BodyDecoder {
     fn step(&mut self, byte: u8) -> Result<State, RequestError> {
         Ok(match (self.state, byte) {
             (State::Size { size, digits: 1.. }, b'\r') => State::SizeEnd { size },
-            (State::Size { size, digits: 1.. }, b';') => State::Extension { size },
             (State::Size { size, digits: ..SIZE_DIGITS }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 return self.digit(size, byte);
             }
-            (State::Extension { size }, b'\r') => State::SizeEnd { size },
-            (State::Extension { size }, _) if is_text(byte) => self.extra(State::Extension { size })?,
+            (State::Size { size, digits: 1.. }, _) => {
+                let place = ChunkExtension::begin(byte).ok_or(RequestError::Chunk)?;
+                self.extra(State::Extension { size, place })?
+            }
+            (State::Extension { size, place }, b'\r') if place.is_whole() => State::SizeEnd { size },
+            (State::Extension { size, place }, _) => {
+                let place = place.step(byte).ok_or(RequestError::Chunk)?;
+                self.extra(State::Extension { size, place })?
+            }
             (State::SizeEnd { size: 0 }, b'\n') => State::Trailer,
             (State::SizeEnd { size: left }, b'\n') => State::Data { left },
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => State::Size { size: 0, digits: 0 },
-            (State::Trailer, b'\r') => State::End,
-            (State::TrailerLine, b'\r') => State::TrailerEnd,
-            (State::TrailerEnd, b'\n') => State::Trailer,
-            (State::Trailer | State::TrailerLine, _) if is_text(byte) => self.extra(State::TrailerLine)?,
-            (State::End, b'\n') => State::Done,
+            (State::Trailer, b'\r') => State::TrailerEnd,
+            (State::TrailerEnd, b'\n') => self.end_trailer()?,
+            (State::Trailer, _) if byte != b'\n' => {
+                self.trailer.push(byte);
+                self.extra(State::Trailer)?
+            }
             _ => return Err(RequestError::Chunk),
         })
+    }
+
+    /// A line behind the last chunk is whole: a field, or the blank line that ends the body.
+    fn end_trailer(&mut self) -> Result<State, RequestError> {
+        if self.trailer.is_empty() {
+            return Ok(State::Done);
+        }
+        let (name, _) = parse_field(&self.trailer).map_err(|_| RequestError::Trailer)?;
+        if [CONTENT_LENGTH, TRANSFER_ENCODING, HOST].contains(&name) {
+            return Err(RequestError::Trailer);
+        }
+        self.trailer.clear();
+        Ok(State::Trailer)
     }
 
     /// One digit more of a chunk's size. A size beyond what the body may still take is refused here, before its
@@ -171,11 +199,6 @@ impl BodyDecoder {
         self.extras += 1;
         if self.extras > EXTRAS_BYTES { Err(RequestError::Chunk) } else { Ok(next) }
     }
-}
-
-/// What may stand in an extension or a trailer: no control characters but the tab, so neither CR nor LF alone.
-fn is_text(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]
@@ -218,7 +241,7 @@ mod tests {
     fn chunks_extensions_and_trailers() {
         assert_eq!(chunked("0\r\n\r\nGET"), Ok((vec![], 3)));
         assert_eq!(
-            chunked("3\r\nabc\r\n000A;x=\"y\"\r\n0123456789\r\n00\r\nX: y\r\nZ: \r\n\r\n"),
+            chunked("3\r\nabc\r\n000A ;x=\"y;\"\r\n0123456789\r\n00;a\r\nX: y\r\nZ:\r\n\r\n"),
             Ok((b"abc0123456789".to_vec(), 0))
         );
     }
@@ -249,12 +272,36 @@ mod tests {
             "3\r\nabc\n",
             "3\r\nabc\rX",
             "0\r\n\n",
-            "0\r\nX: y\n\r\n",
-            "0\r\nX: \0\r\n",
+            "3;\r\n",
+            "3;bad[=x\r\n",
+            "3;a=\"b\r\n",
             "00000000000000000\r\n",
         ] {
             assert_eq!(chunked(input), Err(RequestError::Chunk), "{input:?}");
         }
+    }
+
+    #[test]
+    fn trailers_are_fields() {
+        for line in [
+            "GET /evil HTTP/1.1",
+            "x",
+            ": y",
+            "X : y",
+            " X: y",
+            "X: \0",
+            "Content-Length: 5",
+            "content-length:",
+            "Transfer-Encoding: chunked",
+            "Host: a",
+        ] {
+            assert_eq!(chunked(&format!("0\r\n{line}\r\n\r\n")), Err(RequestError::Trailer), "{line:?}");
+            assert_eq!(chunked(&format!("0\r\nX: y\r\n{line}\r\n\r\n")), Err(RequestError::Trailer), "{line:?}");
+        }
+        for line_end in ["\n", "\rZ"] {
+            assert_eq!(chunked(&format!("0\r\nX: y{line_end}")), Err(RequestError::Chunk), "{line_end:?}");
+        }
+        assert_eq!(chunked("0\r\nX: y\r\n y\r\n\r\n"), Err(RequestError::Trailer));
     }
 
     #[test]
@@ -263,7 +310,7 @@ mod tests {
         assert_eq!(chunked("ffffffffffffffff\r\n"), Err(RequestError::BodyTooLarge));
         assert_eq!(decode(Framing::Chunked, b"2\r\nab\r\n2\r\n", &[], 3), Err(RequestError::BodyTooLarge));
         assert_eq!(decode(Framing::Chunked, b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", &[], 3), Ok((b"abc".to_vec(), 0)));
-        let extension = format!("1;{}\r\n", "x".repeat(EXTRAS_BYTES + 1));
+        let extension = format!("1;{}\r\n", "x".repeat(EXTRAS_BYTES));
         assert_eq!(chunked(&extension), Err(RequestError::Chunk));
         let trailer = format!("0\r\n{}", "X: y\r\n".repeat(EXTRAS_BYTES));
         assert_eq!(chunked(&trailer), Err(RequestError::Chunk));

@@ -15,6 +15,7 @@
 //! [`parse_head`] and [`BodyDecoder`] can be used by themselves, as the fuzz targets do.
 
 mod body;
+mod chunk_extension;
 mod field;
 mod framing;
 mod head;

@@ -1,6 +1,6 @@
 //! Request targets (RFC 9112 §3.2).
 //!
-//! Bytes beyond ASCII are no part of a URI (RFC 3986 §2), but curl and others send a path such as `/caf\u{e9}` as it was typed:
+//! Bytes beyond ASCII are no part of a URI (RFC 3986 §2), but curl and others send a path such as `/café` as it was typed:
 //! where they are well-formed UTF-8 they can be read in one way only, and stay. So do `[` and `]`, which form libraries
 //! leave as they are in parameters' names. Everything else that a URI can't have is refused, since proxies differ over it.
 
