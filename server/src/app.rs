@@ -32,6 +32,19 @@ use crate::slow_consumers::SlowConsumers;
 use crate::status::StatusBoard;
 use crate::{health, publish, resume, subscribe};
 
+/// Methods that are known everywhere (RFC 9110 §9.3, RFC 5789), so that a path without them says which it has. `CONNECT`
+/// never comes this far.
+const STANDARD_METHODS: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+];
+
 /// Everything that answers, shared by all event loops.
 pub(crate) struct App {
     pub(crate) hub: Hub,
@@ -88,6 +101,9 @@ impl App {
         let request = &exchange.request;
         if exchange.excess && request.path() != "/healthz" {
             return self.shed(request).into();
+        }
+        if !STANDARD_METHODS.contains(request.method()) && !self.routes.has_method(request.method()) {
+            return Problem::method_not_implemented(request.method()).into();
         }
         if let Some(methods) = self.routes.find(request.path()) {
             return self.embedders(request, methods);

@@ -82,6 +82,14 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(ALLOW, allow)
     }
 
+    /// A method that nothing here knows, whatever the path (RFC 9110 §9.1).
+    pub(crate) fn method_not_implemented(method: &http::Method) -> Problem {
+        Problem::new(
+            StatusCode::NOT_IMPLEMENTED,
+            format!("{method} is no method of this server; names are case-sensitive."),
+        )
+    }
+
     /// `503`, with the seconds after which to come again.
     pub(crate) fn unavailable(detail: &str, retry_after_secs: u32) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).header(RETRY_AFTER, HeaderValue::from(retry_after_secs))

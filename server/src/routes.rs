@@ -47,6 +47,12 @@ impl Routes {
         &mut self.subtrees[at].1
     }
 
+    /// Whether a route, wherever it is, was registered for this method.
+    pub(crate) fn has_method(&self, method: &Method) -> bool {
+        let subtrees = self.subtrees.iter().map(|(_, methods)| methods);
+        self.exact.values().chain(subtrees).any(|methods| methods.get(method).is_some())
+    }
+
     pub(crate) fn find(&self, path: &str) -> Option<&Methods> {
         self.exact.get(path).or_else(|| {
             self.subtrees.iter().find(|(subtree, _)| path.starts_with(subtree.as_str())).map(|(_, methods)| methods)
@@ -106,6 +112,15 @@ mod tests {
         assert_eq!(allow("/a/").as_deref(), Some("GET, HEAD, OPTIONS"));
         assert_eq!(allow("/a"), None);
         assert_eq!(allow("/"), None);
+    }
+
+    #[test]
+    fn methods_are_named_by_any_route() {
+        let purge = Method::from_bytes(b"PURGE").unwrap();
+        let routes = routes(&[(Method::GET, "/a/*"), (purge.clone(), "/b"), (Method::PUT, "/c/*")]);
+        for (method, named) in [(Method::GET, true), (purge, true), (Method::PUT, true), (Method::POST, false)] {
+            assert_eq!(routes.has_method(&method), named, "{method}");
+        }
     }
 
     #[test]

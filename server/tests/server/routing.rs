@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use sse_server::Config;
+use sse_server::http::Method;
+use sse_server::{Config, Reply, Server};
 
 use crate::support::{PATIENCE, Running, config, eventually};
 
@@ -64,6 +65,21 @@ fn the_wrong_method_is_told_the_right_ones() {
         assert_eq!(response.status, 405, "{method} {target}");
         assert_eq!(response.header("allow"), Some(allow), "{method} {target}");
     }
+}
+
+#[test]
+fn a_method_that_nothing_knows_is_501() {
+    let server = Running::new(config());
+    for (method, target) in [("BREW", "/subscribe/a"), ("get", "/healthz"), ("PROPFIND", "/nowhere")] {
+        let response = server.request(method, target, &[], "");
+        assert_eq!(response.status, 501, "{method} {target}");
+        assert!(response.problem().starts_with(&format!("{method} is no method of this server")), "{method} {target}");
+    }
+    let purge = Method::from_bytes(b"PURGE").unwrap();
+    let server = Running::build(Server::builder().config(config()).route(purge, "/cache", |_| Reply::text("gone")));
+    assert_eq!(server.request("PURGE", "/cache", &[], "").body, "gone");
+    assert_eq!(server.request("PURGE", "/healthz", &[], "").status, 405);
+    assert_eq!(server.request("BREW", "/cache", &[], "").status, 501);
 }
 
 #[test]
