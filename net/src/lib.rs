@@ -117,7 +117,7 @@ mod workers;
 pub use config::Config;
 pub use handle::{Counters, Handle};
 pub use listener::Listeners;
-pub use proto::RequestError;
+pub use proto::{Admission, RequestError};
 pub use reply::{Reply, SlowConsumer, StreamReply};
 pub use responder::Responder;
 pub use service::{Context, Peer, Service};

@@ -10,7 +10,7 @@ use http::{Request, Response};
 
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Ticket};
-use crate::proto::RequestError;
+use crate::proto::{Admission, RequestError};
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::stream::StreamEnd;
@@ -23,7 +23,18 @@ pub trait Service: Send + Sync + 'static {
     /// What the service wants to remember of an open stream.
     type Session: Send + 'static;
 
-    /// Answers one request, whose body is whole.
+    /// Says what it will take of the body that follows this head, before a byte of it is kept and before `100 Continue` is
+    /// sent. Isn't asked about a request without a body. By default everything is taken, up to
+    /// [`Limits::body_bytes`](crate::proto::Limits::body_bytes).
+    ///
+    /// A service that would refuse the request whatever its body says takes [`Admission::Nothing`], and refuses it in
+    /// [`call`](Self::call), which comes next: so one place answers, and strangers can't make us hold what nobody wants.
+    fn admit(&self, head: &Request<()>, peer: &Peer) -> Admission {
+        let _ = (head, peer);
+        Admission::Body { most_bytes: usize::MAX }
+    }
+
+    /// Answers one request. Its body is whole, or empty where [`admit`](Self::admit) has taken nothing of it.
     fn call(&self, request: Request<Bytes>, cx: &Context<'_, Self::Session>) -> Reply<Self::Session>;
 
     /// The answer to bytes that are no acceptable request. Its status should be [`RequestError::status`]. The

@@ -20,6 +20,7 @@ use crate::agents::Agents;
 use crate::cors::Cors;
 use crate::limits::Addresses;
 use crate::middleware::{self, Middleware};
+use crate::path::Path;
 use crate::problem::Problem;
 use crate::proxy::TrustedProxies;
 use crate::reply::{Answer, Reply};
@@ -86,6 +87,17 @@ impl Exchange {
 }
 
 impl App {
+    /// Whether `answer` reads the body of a request with this head: on an embedder's route, or to publish it. Any other
+    /// request is answered without its body, by the same way, so that middleware goes first there too.
+    pub(crate) fn takes_body(&self, head: &http::Request<()>) -> bool {
+        let Ok(path) = Path::decode(head.uri().path()) else { return false };
+        if let Some(methods) = self.routes.find(path.whole()) {
+            return methods.handler(head.method()).is_some();
+        }
+        let is_publish = matches!(self.router.route(&path), Some(Route::Publish { .. } | Route::PublishBatch));
+        is_publish && self.publish && head.method() == Method::POST
+    }
+
     /// What is to be answered. `exchange` collects what middleware adds to it.
     pub(crate) fn answer(&self, exchange: &mut Exchange, handle: &Handle<Session>) -> Reply {
         if let Err(error) = exchange.request.decoded_path() {

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::path::{Path, PathError};
 
-/// A request, read in full, and who sent it.
+/// A request and who sent it.
 #[derive(Debug)]
 pub struct Request {
     inner: http::Request<Bytes>,
@@ -80,7 +80,8 @@ impl Request {
         self.inner.headers().get(name)?.to_str().ok()
     }
 
-    /// The body: empty unless one was sent.
+    /// The body: empty unless one was sent, to a path and method that take one. What nothing here would read (an unknown
+    /// path, say) is not read, so middleware doesn't see it either.
     pub fn body(&self) -> &Bytes {
         self.inner.body()
     }

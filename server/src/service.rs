@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use sse_net::{Context, EndReason, Peer, RequestError, StreamEnd};
+use sse_net::{Admission, Context, EndReason, Peer, RequestError, StreamEnd};
 
 use crate::app::{App, Exchange};
 use crate::problem::Problem;
@@ -18,6 +18,15 @@ pub(crate) struct Service(pub(crate) Arc<App>);
 
 impl sse_net::Service for Service {
     type Session = Session;
+
+    fn admit(&self, head: &http::Request<()>, peer: &Peer) -> Admission {
+        // One that is turned away for want of room isn't listened to either.
+        if !peer.excess && self.0.takes_body(head) {
+            Admission::Body { most_bytes: usize::MAX }
+        } else {
+            Admission::Nothing
+        }
+    }
 
     fn call(&self, request: http::Request<Bytes>, cx: &Context<'_, Session>) -> sse_net::Reply<Session> {
         let app = &self.0;

@@ -4,7 +4,7 @@
 //!         ┌──────────────── answer, connection kept ────────────────┐
 //!         ▼                                                         │
 //!   ──▶ Rest ──a byte──▶ Head ──whole──▶ Body ──whole──▶ Asked ──handle_response
-//!         │ deadline      │ error,        │ error,         │        │ answer, last one
+//!         │ deadline      │ error,  (1)   │ error,         │        │ answer, last one
 //!         ▼               │ deadline      │ deadline       │        ▼
 //!       Closed            └──▶ Refused ◀──┘                │     Answered ──output written──▶ Lingering
 //!                                 │          handle_stream │        ▲                           │ end, deadline,
@@ -13,6 +13,9 @@
 //!                                 │            a stream now)        │                         Closed
 //!                                 └─── refusal: handle_response ────┘
 //! ```
+//!
+//! (1) Where a body is announced, the service is asked between head and body what it takes of it (`Admitting`). If that
+//! is nothing, what has come of the body is dropped, the answer is the last, and lingering throws the rest away.
 //!
 //! One request runs at a time: what is pipelined behind it stays in the input, which is not read further meanwhile.
 //! Lingering exists because closing a socket with unread input resets it, and a reset may destroy the answer before
@@ -24,7 +27,9 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version};
 
 use super::Limits;
+use super::admission::Admission;
 use super::body::BodyDecoder;
+use super::framing::Framing;
 use super::head::{Head, has_option, parse_head};
 use super::output::Output;
 use super::request_error::RequestError;
@@ -35,8 +40,8 @@ use super::stream_framing::StreamFraming;
 /// How long a client may take to read its last answer and close.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// What a client may still send while we linger: as much as the largest body, since that is what is under way when a
-/// body is refused.
+/// What a client may still send while we linger, or as much as the largest body if that is more: it is what is under way
+/// when a body is refused.
 const LINGER_BYTES: usize = 1 << 20;
 
 /// How long things may take.
@@ -53,12 +58,13 @@ pub struct Timeouts {
 /// What is to be done next. Output comes first: while there is any, it is [`Action::Write`].
 #[derive(Debug)]
 #[must_use]
-#[expect(clippy::large_enum_variant, reason = "handed over once, never stored")]
 pub enum Action {
     /// Send what [`Http1::poll_output`] gives.
     Write,
     /// Give it more of the peer's bytes.
     Read,
+    /// A body follows this head: say by [`Http1::handle_admission`] what is taken of it.
+    Admit(Head),
     /// Answer this request, now or later.
     Answer(Request<Bytes>),
     /// Answer this error.
@@ -100,6 +106,8 @@ enum State {
     /// Nothing of a head has come, but for blank lines.
     Rest,
     Head(HeadScanner),
+    /// The head is with the service, which says what it takes of the body.
+    Admitting,
     Body(Box<(Head, BodyDecoder)>),
     Asked,
     Refused(RequestError),
@@ -187,6 +195,31 @@ impl Http1 {
         }
     }
 
+    /// What the service takes of the body that follows this head, which [`Action::Admit`] gave.
+    pub fn handle_admission(&mut self, now: Instant, head: Head, admission: Admission) {
+        debug_assert!(matches!(self.state, State::Admitting), "not asked what to admit: {:?}", self.state);
+        match admission {
+            Admission::Body { most_bytes } => {
+                let body_bytes = most_bytes.min(self.limits.body_bytes);
+                if matches!(head.framing, Framing::Length(length) if length > body_bytes) {
+                    return self.refuse(RequestError::BodyTooLarge);
+                }
+                // Who has begun to send the body doesn't wait for our word.
+                if head.expects_continue && self.unread().is_empty() {
+                    self.output.push(CONTINUE.to_vec(), Bytes::new());
+                    self.output_deadline = now + self.timeouts.stall;
+                }
+                self.begin_body(now, head, body_bytes);
+            }
+            Admission::Nothing => {
+                self.answer.keep_alive = false;
+                self.input = Vec::new();
+                self.consumed = 0;
+                self.begin_body(now, Head { framing: Framing::Length(0), ..head }, 0);
+            }
+        }
+    }
+
     /// The service's answer to what [`Action::Answer`] or [`Action::Refuse`] gave.
     pub fn handle_response(&mut self, now: Instant, response: Response<Bytes>, date: &DateLine) {
         let close = self.last || self.ended || !self.answer.keep_alive || has_option(response.headers(), b"close");
@@ -265,7 +298,7 @@ impl Http1 {
                 State::Rest => Ok(self.poll_rest(now)),
                 State::Head(_) => self.poll_head(now),
                 State::Body(_) => self.poll_body(),
-                State::Asked => return Action::Wait,
+                State::Admitting | State::Asked => return Action::Wait,
                 State::Refused(error) => {
                     self.state = State::Asked;
                     self.deadline = None;
@@ -311,15 +344,19 @@ impl Http1 {
             keep_alive: head.keep_alive,
             http10: head.request.version() == Version::HTTP_10,
         };
-        // Who has begun to send the body doesn't wait for our word.
-        if head.expects_continue && self.unread().is_empty() {
-            self.output.push(CONTINUE.to_vec(), Bytes::new());
-            self.output_deadline = now + self.timeouts.stall;
+        if head.framing == Framing::Length(0) {
+            self.begin_body(now, head, 0);
+            return Ok(Step::Next);
         }
-        let decoder = BodyDecoder::new(head.framing, &self.limits);
+        self.state = State::Admitting;
+        self.deadline = None;
+        Ok(Step::Act(Action::Admit(head)))
+    }
+
+    fn begin_body(&mut self, now: Instant, head: Head, body_bytes: usize) {
+        let decoder = BodyDecoder::new(head.framing, &Limits { body_bytes, ..self.limits });
         self.state = State::Body(Box::new((head, decoder)));
         self.deadline = Some(now + self.timeouts.idle);
-        Ok(Step::Next)
     }
 
     fn poll_body(&mut self) -> Result<Step, RequestError> {
@@ -328,6 +365,11 @@ impl Http1 {
         self.consumed += progress.consumed;
         self.release_input();
         if !progress.done {
+            if self.ended {
+                // The peer left while the service was asked what it takes.
+                self.close();
+                return Ok(Step::Next);
+            }
             return Ok(Step::Act(Action::Read));
         }
         let State::Body(message) = std::mem::replace(&mut self.state, State::Asked) else { return Ok(Step::Next) };
@@ -344,7 +386,7 @@ impl Http1 {
         }
         self.input = Vec::new();
         self.consumed = 0;
-        self.state = State::Lingering { left: LINGER_BYTES };
+        self.state = State::Lingering { left: self.limits.body_bytes.max(LINGER_BYTES) };
         self.deadline = Some(now + LINGER_TIME);
         Action::Finish
     }

@@ -9,11 +9,12 @@
 //!             handle_bytes  handle_end  handle_timeout          poll_action       poll_timeout
 //!   socket ─────────────────────────────────────────▶ Http1 ─────────────────▶ service
 //!   socket ◀───────────────────────────────────────── Http1 ◀───────────────── service
-//!             poll_output / handle_written                      handle_response   handle_stream
+//!             poll_output / handle_written                      handle_admission  handle_response  handle_stream
 //! ```
 //!
 //! [`parse_head`] and [`BodyDecoder`] can be used by themselves, as the fuzz targets do.
 
+mod admission;
 mod body;
 mod chunk_extension;
 mod field;
@@ -29,6 +30,7 @@ mod scanner;
 mod stream_framing;
 mod target;
 
+pub use admission::Admission;
 pub use body::{BodyDecoder, BodyProgress};
 pub use framing::Framing;
 pub use head::{Head, parse_head};

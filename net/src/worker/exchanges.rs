@@ -21,8 +21,8 @@ use crate::service::{Context, Service};
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
 
-/// Actions of one connection per pass. A pipelined request takes two, so a peer that pipelines without end gets
-/// about thirty answers before others have their turn.
+/// Actions of one connection per pass. A pipelined request takes two, or three with a body, so a peer that pipelines
+/// without end gets about thirty answers before others have their turn.
 pub(super) const ACTIONS_PER_TURN: usize = 64;
 
 /// How a stream begins, for clients that see its head (`fetch`): [`sse_core::Resume`] in a word.
@@ -86,6 +86,11 @@ impl<V: Service> Worker<V> {
                 }
                 Err(_) => Outcome::Close,
             },
+            Action::Admit(head) => {
+                let admission = self.service.admit(&head.request, &exchange.peer);
+                exchange.http.handle_admission(self.now, head, admission);
+                Outcome::Go
+            }
             Action::Answer(request) => self.ask(token, request),
             Action::Refuse(error) => self.refuse(token, error),
             // Nobody is there any more: the answer, when it comes, will find no one either.
