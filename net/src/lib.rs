@@ -41,6 +41,8 @@
 //!   what a spent turn leaves is put on a list for the next pass, since edges don't repeat.
 //! - One timer wheel serves all: deadlines of requests, keepalives, stalls. Keepalives are spread by a phase of
 //!   each stream's own, so that there are no bursts of them, not even a period after an event that went to everyone.
+//! - A body is taken only as far as the service has said at the end of its head ([`Service::admit`]): what nobody wants is
+//!   not kept.
 //! - [`proto`] is HTTP as a state machine without I/O and without a clock, tested at every cut of its input.
 //!
 //! # How to use it

@@ -20,7 +20,7 @@ impl sse_net::Service for Service {
     type Session = Session;
 
     fn admit(&self, head: &http::Request<()>, peer: &Peer) -> Admission {
-        // One that is turned away for want of room isn't listened to either.
+        // A client that is turned away for want of room isn't listened to either.
         if !peer.excess && self.0.takes_body(head) {
             Admission::Body { most_bytes: usize::MAX }
         } else {

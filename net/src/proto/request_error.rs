@@ -81,7 +81,7 @@ impl fmt::Display for RequestError {
             RequestError::Malformed => "the request line or a header field is malformed",
             RequestError::LineEnd => "a line of the request ends with CR or LF alone, not with CRLF",
             RequestError::Folded => "a header field is folded over several lines",
-            RequestError::Tls => "this address speaks plain HTTP, and was sent a TLS handshake: use http://",
+            RequestError::Tls => "a TLS handshake came to an address that speaks plain HTTP: use http:// there",
             RequestError::Method => "the method is none that this server implements",
             RequestError::Target => {
                 "the request target is neither a path nor an http URI; percent-encode what can't stand in one"

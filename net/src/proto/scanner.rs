@@ -45,7 +45,7 @@ impl HeadScanner {
     }
 }
 
-/// Who begins with a byte that no method has speaks another protocol, and would wait for our answer as we for the rest
+/// A peer whose first byte is in no method speaks another protocol, and may wait for our answer while we wait for the rest
 /// of its head.
 fn check_first(bytes: &[u8]) -> Result<(), RequestError> {
     match bytes.first() {

@@ -8,6 +8,7 @@ use crate::support::{HEAD_ALONE, STREAM_HEAD, Server, wait_for};
 use ::http::Response;
 use bytes::Bytes;
 use socket2::SockRef;
+use sse_net::proto::Limits;
 use sse_net::{Config, Reply};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -76,6 +77,40 @@ fn largest_body_and_large_answer() {
     sender.join().unwrap();
     client.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(client.read_answer().1.len(), 8 << 20);
+}
+
+#[test]
+fn the_operator_chooses_the_largest_body() {
+    let limits = Limits { body_bytes: 2 << 20, ..Limits::default() };
+    let server = Server::start(Config { limits, ..Config::default() });
+    let mut client = server.connect();
+    let body = "z".repeat(2 << 20);
+    let request = post("/", &body);
+    let mut writer = client.socket.try_clone().unwrap();
+    let sender = std::thread::spawn(move || writer.write_all(request.as_bytes()).unwrap());
+    assert!(client.read_answer().1 == body);
+    sender.join().unwrap();
+    client.send(&format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len() + 1));
+    assert!(client.read_to_end().starts_with("HTTP/1.1 413 "));
+}
+
+#[test]
+fn a_body_is_taken_as_far_as_the_service_says() {
+    let server = Server::start(Config::default());
+    let mut client = server.connect();
+    client.send(&post("/short", "abc"));
+    assert_eq!(client.read_answer().1, "abc");
+    client.send("POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    assert!(client.read_to_end().starts_with("HTTP/1.1 413 "));
+
+    let mut unread = server.connect();
+    unread
+        .send("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 37\r\n\r\nGET /unread HTTP/1.1\r\nHost: x\r\n\r\n");
+    let text = unread.read_to_end();
+    assert!(
+        text.starts_with("HTTP/1.1 200 ") && text.ends_with("Content-Length: 0\r\nConnection: close\r\n\r\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use sse_core::{Event, Filter, Hub, HubConfig, Pattern};
 use sse_net::{
-    Config, Context, Handle, Listeners, Peer, Reply, RequestError, Responder, Service, SlowConsumer, StreamEnd,
-    StreamReply, Workers,
+    Admission, Config, Context, Handle, Listeners, Peer, Reply, RequestError, Responder, Service, SlowConsumer,
+    StreamEnd, StreamReply, Workers,
 };
 
 /// Longer than anything takes on a busy machine: reached only by a test that fails.
@@ -30,7 +30,7 @@ pub(crate) const HEAD_ALONE: &str = "Content-Type: text/event-stream\r\nConnecti
 pub(crate) type Session = String;
 
 /// `/stream/<namespace>,<namespace>...` is a stream, whose reader skips with `?slow=skip`; `/later` is answered by another thread, `/never` by a responder dropped,
-/// `/hold` by the test, `/panic` panics; the rest is echoed.
+/// `/hold` by the test, `/panic` panics; the rest is echoed: `/short` up to three bytes, `/unread` without its body.
 pub(crate) struct Desk {
     ends: Mutex<Sender<(Session, StreamEnd)>>,
     pub(crate) held: Mutex<Vec<Responder<Session>>>,
@@ -70,6 +70,14 @@ impl Service for Desk {
             "/excess" => Reply::Response(Response::new(Bytes::from(cx.peer().excess.to_string()))),
             "/large" => Reply::Response(Response::new(Bytes::from(vec![b'x'; 8 << 20]))),
             _ => Reply::Response(Response::new(request.into_body())),
+        }
+    }
+
+    fn admit(&self, head: &Request<()>, _peer: &Peer) -> Admission {
+        match head.uri().path() {
+            "/unread" => Admission::Nothing,
+            "/short" => Admission::Body { most_bytes: 3 },
+            _ => Admission::Body { most_bytes: usize::MAX },
         }
     }
 

@@ -92,7 +92,7 @@ fn before() -> Vec<Row> {
     ]
 }
 
-/// Who speaks something else is told so at once: it may be waiting for our word.
+/// A peer that speaks something else is told so at once: it may wait for our word.
 fn other_protocols() -> Vec<Row> {
     const RFC: &str = "RFC 9112 §2.2";
     vec![

@@ -1,5 +1,5 @@
 //! Requests within requests: what two parties could take apart in two ways is refused, and its rest is never read as a
-//! request. The names are those of the probes that are passed around.
+//! request. The names are those that public probes use.
 
 use crate::row::{EVIL, Row, hold, post, row, with_evil_body};
 
@@ -92,7 +92,7 @@ fn hidden() -> Vec<Row> {
     vec![
         // A header of another name, for one who takes underscores for hyphens: for us the body is none.
         row(RFC, post("Content_Length: 5\r\nTransfer_Encoding: chunked\r\n", EVIL)).answers([200, 404]),
-        // Chunks as one reads them who ends lines at LF, at two bytes whatever they are, or at the next digit.
+        // Chunks that a lenient reader takes apart otherwise: at LF alone, at any two bytes behind the data, within quotes.
         row(RFC, chunked(&format!("0\n\n{EVIL}"))).refused(400),
         row(RFC, chunked(&format!("1\r\nxXX0\r\n\r\n{EVIL}"))).refused(400),
         row(RFC, chunked(&format!("1;\n{evil_chunk}"))).refused(400),

@@ -61,7 +61,7 @@ pub(crate) fn read_head(socket: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// Who has been refused may be closed before all is sent.
+/// The server may close a refused connection before all is sent.
 fn send(socket: &mut TcpStream, bytes: &[u8], piece: usize) {
     for piece in bytes.chunks(piece) {
         match socket.write_all(piece) {
