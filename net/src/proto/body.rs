@@ -4,7 +4,7 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
 use super::Limits;
 use super::chunk_extension::ChunkExtension;
-use super::field::parse_field;
+use super::field::parse_fields;
 use super::framing::Framing;
 use super::request_error::RequestError;
 
@@ -174,8 +174,10 @@ impl BodyDecoder {
         if self.trailer.is_empty() {
             return Ok(State::Done);
         }
-        let (name, _) = parse_field(&self.trailer).map_err(|_| RequestError::Trailer)?;
-        if [CONTENT_LENGTH, TRANSFER_ENCODING, HOST].contains(&name) {
+        // As a block of its own, so that a line that is no field is refused as soon as it is there.
+        self.trailer.extend_from_slice(b"\r\n\r\n");
+        let fields = parse_fields(&self.trailer, &Limits::default()).map_err(|_| RequestError::Trailer)?;
+        if [CONTENT_LENGTH, TRANSFER_ENCODING, HOST].iter().any(|name| fields.contains_key(name)) {
             return Err(RequestError::Trailer);
         }
         self.trailer.clear();

@@ -5,29 +5,35 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use super::Limits;
 use super::request_error::RequestError;
 
-/// All fields of a head: `lines` end with CRLF each, and have neither CR nor LF elsewhere.
-pub(super) fn parse_fields(lines: &[u8], limits: &Limits) -> Result<HeaderMap, RequestError> {
-    let count = lines.iter().filter(|&&byte| byte == b'\n').count();
-    if count > limits.headers {
-        return Err(RequestError::TooManyHeaders);
-    }
-    let mut headers = HeaderMap::with_capacity(count);
-    for line in lines.split_inclusive(|&byte| byte == b'\n') {
-        let (name, value) = parse_field(line.strip_suffix(b"\r\n").unwrap_or(line))?;
+/// All fields of a block: lines that end with CRLF each, and have neither CR nor LF elsewhere, and a blank one.
+///
+/// A blank before the colon is refused, as no name has one (RFC 9112 §5.1), and so is a line that continues another (§5.2).
+pub(super) fn parse_fields(block: &[u8], limits: &Limits) -> Result<HeaderMap, RequestError> {
+    let mut table = [httparse::EMPTY_HEADER; Limits::MOST_HEADERS];
+    let most = limits.headers.min(Limits::MOST_HEADERS);
+    let fields = match httparse::parse_headers(block, &mut table[..most]) {
+        Ok(httparse::Status::Complete((end, fields))) if end == block.len() => fields,
+        Ok(_) => return Err(RequestError::Malformed),
+        Err(httparse::Error::TooManyHeaders) => return Err(RequestError::TooManyHeaders),
+        Err(_) => return Err(explain(block)),
+    };
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| RequestError::Malformed)?;
+        let value = HeaderValue::from_bytes(trim_blanks(field.value)).map_err(|_| RequestError::Malformed)?;
         headers.try_append(name, value).map_err(|_| RequestError::TooManyHeaders)?;
     }
     Ok(headers)
 }
 
-/// One field, without its CRLF. A blank before the colon is refused, as no name has one (RFC 9112 §5.1).
-pub(super) fn parse_field(line: &[u8]) -> Result<(HeaderName, HeaderValue), RequestError> {
-    if matches!(line, [b' ' | b'\t', ..]) {
-        return Err(RequestError::Folded);
+/// Folding gets an error of its own, since clients can act on it.
+#[cold]
+fn explain(block: &[u8]) -> RequestError {
+    let mut lines = block.split_inclusive(|&byte| byte == b'\n');
+    match lines.any(|line| matches!(line, [b' ' | b'\t', ..])) {
+        true => RequestError::Folded,
+        false => RequestError::Malformed,
     }
-    let colon = line.iter().position(|&byte| byte == b':').ok_or(RequestError::Malformed)?;
-    let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| RequestError::Malformed)?;
-    let value = HeaderValue::from_bytes(trim_blanks(&line[colon + 1..])).map_err(|_| RequestError::Malformed)?;
-    Ok((name, value))
 }
 
 /// Without the blanks around it (RFC 9110 §5.6.3). `trim_ascii` would take a form feed for one.
@@ -41,6 +47,13 @@ pub(super) fn trim_blanks(mut text: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The one field of a line without its CRLF.
+    fn parse_field(line: &[u8]) -> Result<(HeaderName, HeaderValue), RequestError> {
+        let fields = parse_fields(&[line, b"\r\n\r\n"].concat(), &Limits::default())?;
+        assert_eq!(fields.len(), 1, "{line:?}");
+        Ok(fields.into_iter().map(|(name, value)| (name.unwrap(), value)).next().unwrap())
+    }
 
     #[test]
     fn a_name_a_colon_and_a_value() {
@@ -77,10 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn counts_before_it_reads() {
+    fn counts_them() {
         let limits = Limits { headers: 2, ..Limits::default() };
-        assert_eq!(parse_fields(b"", &limits).unwrap().len(), 0);
-        assert_eq!(parse_fields(b"A: b\r\nA: c\r\n", &limits).unwrap().len(), 2);
-        assert_eq!(parse_fields(b"A: b\r\nA: c\r\nnonsense\r\n", &limits), Err(RequestError::TooManyHeaders));
+        assert_eq!(parse_fields(b"\r\n", &limits).unwrap().len(), 0);
+        assert_eq!(parse_fields(b"A: b\r\nA: c\r\n\r\n", &limits).unwrap().len(), 2);
+        assert_eq!(parse_fields(b"A: b\r\nA: c\r\nA: d\r\n\r\n", &limits), Err(RequestError::TooManyHeaders));
     }
 }

@@ -84,7 +84,8 @@ mod tests {
 
     fn framing_in(version: Version, lines: &str) -> Result<Framing, RequestError> {
         let limits = Limits::default();
-        Framing::of(&parse_fields(lines.as_bytes(), &limits).unwrap(), version, &limits)
+        let fields = parse_fields(format!("{lines}\r\n").as_bytes(), &limits).unwrap();
+        Framing::of(&fields, version, &limits)
     }
 
     #[test]

@@ -33,10 +33,9 @@ pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Head, RequestError> {
         return Err(RequestError::Malformed);
     }
     // Every line ends with CRLF, or the scanner would have found no end; the last one is blank.
-    let lines = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
-    let first = lines.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+    let first = bytes.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
     let RequestLine { method, target, version } = RequestLine::parse(first.strip_suffix(b"\r\n").unwrap_or(first))?;
-    let headers = parse_fields(&lines[first.len()..], limits)?;
+    let headers = parse_fields(&bytes[first.len()..], limits)?;
     check_host(&headers, version)?;
     let framing = Framing::of(&headers, version, limits)?;
     let expects_continue = expects_continue(&headers, version)? && framing != Framing::Length(0);

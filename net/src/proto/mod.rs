@@ -45,10 +45,16 @@ pub use stream_framing::{Sent, SizeLine, StreamFraming, Wrapped};
 pub struct Limits {
     /// Bytes of a head, its blank line included. Default 16 KiB.
     pub head_bytes: usize,
-    /// Header fields of a head. Default 100.
+    /// Header fields of a head, at most [`Limits::MOST_HEADERS`]. Default 100.
     pub headers: usize,
     /// Bytes of a body, after its transfer coding is undone. Default 1 MiB.
     pub body_bytes: usize,
+}
+
+impl Limits {
+    /// No head is parsed with more header fields than this, whatever [`Limits::headers`] says: the parser's table
+    /// is on the stack.
+    pub const MOST_HEADERS: usize = 256;
 }
 
 impl Default for Limits {
