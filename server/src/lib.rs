@@ -48,16 +48,17 @@
 mod admin;
 mod agents;
 mod app;
+mod batch;
 mod builder;
 mod config;
 mod cors;
+mod entry;
 mod handle;
 mod health;
 mod limits;
 #[cfg(feature = "cli")]
 pub mod load;
 mod middleware;
-mod ndjson;
 mod path;
 mod problem;
 mod proxy;

@@ -21,8 +21,18 @@ use serde::Serialize;
 pub struct Problem {
     status: StatusCode,
     detail: String,
-    line: Option<usize>,
+    place: Option<Place>,
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Where something is wrong in a body. All is counted from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    /// Of the array that the body is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) element: Option<usize>,
 }
 
 /// The members RFC 9457 section 3.1 names, and ours. Without `type` it is `about:blank`, whose title is the status's own.
@@ -31,19 +41,23 @@ struct Body<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
+    #[serde(flatten)]
+    place: Option<Place>,
 }
 
 impl Problem {
     /// `detail` is a sentence for people; programs look at the status.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
-        Problem { status, detail: detail.into(), line: None, headers: Vec::new() }
+        Problem { status, detail: detail.into(), place: None, headers: Vec::new() }
     }
 
     /// The error's own words, which libraries write without a capital and a full stop.
     pub(crate) fn from_error(status: StatusCode, error: &impl Error) -> Problem {
-        let mut detail = error.to_string();
+        Problem::from_words(status, error.to_string())
+    }
+
+    /// The same for words that are no error of their own yet.
+    pub(crate) fn from_words(status: StatusCode, mut detail: String) -> Problem {
         if let Some(first) = detail.get_mut(..1) {
             first.make_ascii_uppercase();
         }
@@ -65,10 +79,14 @@ impl Problem {
         self
     }
 
-    /// With the number of the line (from 1) of the body that is at fault.
-    pub(crate) fn at_line(mut self, line: usize) -> Problem {
-        self.detail = format!("Line {line}: {}", self.detail);
-        self.line = Some(line);
+    /// With the place in the body that is at fault.
+    pub(crate) fn at(mut self, place: Place) -> Problem {
+        let Place { line, column, element } = place;
+        self.detail = match element {
+            None => format!("Line {line}, column {column}: {}", self.detail),
+            Some(element) => format!("Element {element}, line {line}, column {column}: {}", self.detail),
+        };
+        self.place = Some(place);
         self
     }
 
@@ -96,13 +114,26 @@ impl Problem {
     }
 }
 
+impl Place {
+    /// The place after this many bytes of a body.
+    pub(crate) fn at(body: &[u8], offset: usize, element: Option<usize>) -> Place {
+        let before = &body[..offset];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        Place {
+            line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
+            column: 1 + String::from_utf8_lossy(&before[line_start..]).chars().count(),
+            element,
+        }
+    }
+}
+
 impl From<Problem> for Response<Bytes> {
     fn from(problem: Problem) -> Response<Bytes> {
         let body = Body {
             title: problem.status.canonical_reason().unwrap_or("Error"),
             status: problem.status.as_u16(),
             detail: &problem.detail,
-            line: problem.line,
+            place: problem.place,
         };
         let body = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
         let mut response = Response::new(Bytes::from(body));
@@ -121,13 +152,27 @@ mod tests {
 
     #[test]
     fn says_what_and_where() {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "`data` is missing.").at_line(3);
-        let response = Response::from(problem);
+        let problem = || Problem::new(StatusCode::BAD_REQUEST, "`data` is missing.");
+        let response = Response::from(problem().at(Place { line: 3, column: 7, element: None }));
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(
             response.body(),
-            r#"{"title":"Bad Request","status":400,"detail":"Line 3: `data` is missing.","line":3}"#
+            r#"{"title":"Bad Request","status":400,"detail":"Line 3, column 7: `data` is missing.","line":3,"column":7}"#
         );
+        let problem = problem().at(Place { line: 3, column: 7, element: Some(2) });
+        assert_eq!(problem.detail(), "Element 2, line 3, column 7: `data` is missing.");
+    }
+
+    #[test]
+    fn places_are_counted_as_editors_do() {
+        let body = b"\n\xC3\xA9\xff\r\n\nab";
+        let place = |offset| {
+            let Place { line, column, .. } = Place::at(body, offset, None);
+            (line, column)
+        };
+        assert_eq!([0, 1, 3].map(place), [(1, 1), (2, 1), (2, 2)]);
+        assert_eq!(place(body.len() - 1), (4, 2));
+        assert_eq!(place(body.len()), (4, 3));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Publishing over HTTP: one event a request, or a batch of lines.
+//! Publishing over HTTP: one event a request, or a batch of them.
 
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
-use sse_core::{Event, EventError, Hub};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use sse_core::{Event, EventError, FrameError, Hub};
 
-use crate::ndjson;
+use crate::batch::{self, Fault, FaultKind, Form};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -12,9 +12,10 @@ use crate::request::Request;
 /// `POST /publish/<namespace>?event=NAME` (an empty name is none): the body is the data, whatever type it claims to be (`curl -d` says it is a
 /// form). `POST /publish/` publishes to the root, unless the body says that it is a batch.
 pub(crate) fn single(hub: &Hub, request: &Request, namespace: &str) -> Result<Reply, Problem> {
-    if namespace == "/" && is_batch(request) {
+    if namespace == "/" && form(request).is_some() {
         return batch(hub, request);
     }
+    refuse_coded(request)?;
     let name = request.query_bytes("event").unwrap_or_default();
     let name = str::from_utf8(&name).map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "The event name is not UTF-8 once its percent escapes are decoded.")
@@ -24,19 +25,15 @@ pub(crate) fn single(hub: &Hub, request: &Request, namespace: &str) -> Result<Re
     Ok(Reply::json(format!(r#"{{"id":"{id}"}}"#)))
 }
 
-/// `POST /publish`: one event a line, all or none of them.
+/// `POST /publish`: all events of a batch, or none.
 pub(crate) fn batch(hub: &Hub, request: &Request) -> Result<Reply, Problem> {
-    if !is_batch(request) {
-        let detail = "Send one event a line with `Content-Type: application/x-ndjson`, or a single event to /publish/<namespace> (/publish/ is the root).";
+    let Some(form) = form(request) else {
+        let detail = "Send a batch with `Content-Type: application/x-ndjson` (one event a line) or `application/json` \
+                      (an array of events), or a single event to /publish/<namespace> (/publish/ is the root).";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    }
-    let mut prepared = Vec::new();
-    for (number, line) in ndjson::lines(request.body()) {
-        let line = line.map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error).at_line(number))?;
-        let name = line.event.as_deref().unwrap_or_default();
-        let event = Event::new(&line.namespace, line.data.as_bytes()).named(name);
-        prepared.push(hub.prepare(&event).map_err(|error| problem(&error).at_line(number))?);
-    }
+    };
+    refuse_coded(request)?;
+    let prepared = batch::read(form, request.body(), |event| hub.prepare(event)).map_err(fault)?;
     // From here on nothing can fail.
     let published = prepared.len();
     let mut last = None;
@@ -49,15 +46,38 @@ pub(crate) fn batch(hub: &Hub, request: &Request) -> Result<Reply, Problem> {
     }))
 }
 
-fn is_batch(request: &Request) -> bool {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/x-ndjson")
+fn form(request: &Request) -> Option<Form> {
+    Form::of(request.headers().get(CONTENT_TYPE)?.to_str().ok()?)
+}
+
+/// We decode nothing: what is compressed would be published as it is, or taken for bad JSON. `Accept-Encoding` says what
+/// to send instead (RFC 9110 section 15.5.16).
+fn refuse_coded(request: &Request) -> Result<(), Problem> {
+    let values = request.headers().get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let mut codings = values.flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let detail = "The body has a `Content-Encoding`, and nothing is decoded here: send it uncompressed.";
+    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    Err(problem.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+}
+
+fn fault(Fault { place, kind }: Fault) -> Problem {
+    let problem = match kind {
+        FaultKind::Event(error) => problem(&error),
+        FaultKind::Json(what) => Problem::from_words(
+            StatusCode::BAD_REQUEST,
+            format!(r#"{what}; an event looks like {{"namespace":"/pets","event":"new-dog","data":"Corgi"}}"#),
+        ),
+    };
+    problem.at(place)
 }
 
 fn problem(error: &EventError) -> Problem {
     let status = match error {
-        EventError::Namespace(_) => StatusCode::BAD_REQUEST,
+        EventError::Namespace(_) | EventError::Frame(FrameError::DataNotUtf8 { .. }) => StatusCode::BAD_REQUEST,
+        EventError::Frame(FrameError::DataTooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::from_error(status, error)

@@ -1,6 +1,6 @@
 //! Publishing over HTTP.
 
-use crate::support::{Response, Running, config};
+use crate::support::{Response, Running, config, exchange};
 
 const NDJSON: &str = "Content-Type: application/x-ndjson";
 
@@ -93,18 +93,22 @@ fn an_empty_batch_is_published_at_once() {
 fn a_batch_goes_out_whole_or_not_at_all() {
     let server = Running::new(config());
     let good = r#"{"namespace":"/a","data":1}"#;
-    for (bad, status) in [
-        ("{", 400),
-        (r#"{"namespace":"/a"}"#, 400),
-        (r#"{"namespace":"a","data":1}"#, 400),
-        (r#"{"namespace":"/a//b","data":1}"#, 400),
-        (r#"{"namespace":"/a","event":"x\ny","data":1}"#, 422),
-        (r#"{"namespace":"/a","event":"gap","data":1}"#, 422),
+    for (bad, status, column) in [
+        ("{", 400, 1),
+        (r#"{"namespace":"/a"}"#, 400, 18),
+        (r#"{"namespace":"/a","data":"Corgi \ud800"}"#, 400, 33),
+        (r#"{"namespace":"a","data":1}"#, 400, 14),
+        (r#"{"namespace":"/a//b","data":1}"#, 400, 14),
+        (r#"{"namespace":"/a","event":"x\ny","data":1}"#, 422, 27),
+        (r#"{"namespace":"/a","event":"gap","data":1}"#, 422, 27),
     ] {
         let response = batch(&server, &format!("{good}\n{good}\n{bad}\n{good}\n"));
         assert_eq!(response.status, status, "{bad}: {response:?}");
-        assert!(response.problem().starts_with("Line 3: "), "{bad}: {response:?}");
-        assert_eq!(response.json()["line"], 3);
+        assert!(response.problem().starts_with(&format!("Line 3, column {column}: ")), "{bad}: {response:?}");
+        assert_eq!((&response.json()["line"], &response.json()["column"]), (&3.into(), &column.into()));
+        let json = ["Content-Type: application/json"];
+        let response = server.request("POST", "/publish", &json, &format!("[{good},\n{good},\n{bad}\n,{good}]"));
+        assert_eq!((response.status, &response.json()["element"]), (status, &3.into()), "{bad}: {response:?}");
     }
     assert_eq!(server.published(), 0);
 }
@@ -112,10 +116,59 @@ fn a_batch_goes_out_whole_or_not_at_all() {
 #[test]
 fn a_batch_must_say_that_it_is_one() {
     let server = Running::new(config());
-    let response = server.post("/publish", r#"{"namespace":"/a","data":1}"#);
+    let event = r#"{"namespace":"/a","data":1}"#;
+    let response = server.post("/publish", event);
     assert_eq!(response.status, 415);
-    assert!(response.problem().contains("application/x-ndjson"));
-    let typed = ["Content-Type: Application/X-NDJSON; charset=utf-8"];
-    let response = server.request("POST", "/publish/", &typed, r#"{"namespace":"/a","data":1}"#);
-    assert_eq!(response.json()["published"], 1);
+    let problem = response.problem();
+    assert!(problem.contains("application/x-ndjson") && problem.contains("application/json"), "{problem}");
+
+    let array = format!("[\n {event} ,\n {event}\n]\n");
+    let pretty = event.replace(',', "\n ,\n");
+    for (kind, body, published) in [
+        ("Application/X-NDJSON; charset=utf-8", event, 1),
+        ("application/ndjson", event, 1),
+        ("application/jsonl", event, 1),
+        ("application/json", event, 1),
+        ("application/json;charset=UTF-8", &pretty, 1),
+        ("application/json", &array, 2),
+        ("application/json", "[]", 0),
+    ] {
+        for target in ["/publish", "/publish/"] {
+            for mark in ["", "\u{FEFF}"] {
+                let kind = format!("Content-Type: {kind}");
+                let response = server.request("POST", target, &[&kind], &format!("{mark}{body}"));
+                assert_eq!(response.json()["published"], published, "{kind}, {body}: {response:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_is_compressed_is_refused() {
+    let server = Running::new(config());
+    for coding in ["gzip", "br", "identity, gzip", "GZIP", "aes128gcm"] {
+        for target in ["/publish/a", "/publish", "/publish/"] {
+            let coding = format!("Content-Encoding: {coding}");
+            let response = server.request("POST", target, &[NDJSON, &coding], "\n");
+            assert_eq!(response.status, 415, "{coding}");
+            assert_eq!(response.header("accept-encoding"), Some("identity"));
+            assert!(response.problem().contains("uncompressed"));
+        }
+    }
+    assert_eq!(server.published(), 0);
+    for coding in ["identity", "Identity,identity", ""] {
+        let coding = format!("Content-Encoding: {coding}");
+        assert_eq!(server.request("POST", "/publish/a", &[&coding], "x").status, 200, "{coding}");
+    }
+}
+
+#[test]
+fn data_is_utf8_like_everything_else() {
+    let server = Running::new(config());
+    for (target, kind) in [("/publish/a", "text/plain"), ("/publish", "application/jsonl")] {
+        let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 4\r\n\r\n");
+        let response = exchange(server.address(), &[head.as_bytes(), b"caf\xE9"].concat());
+        assert_eq!(response.status, 400, "{response:?}");
+    }
+    assert_eq!(server.published(), 0);
 }

@@ -86,11 +86,19 @@ pub(crate) fn request(address: SocketAddr, method: &str, target: &str, headers: 
     let headers = [headers, &[&length]].concat();
     let mut reader = BufReader::new(send(address, &format!("{method} {target} HTTP/1.1"), &headers, body));
     let mut response = Response::read_head(&mut reader);
-    if let Some(length) = response.header("content-length").filter(|_| method != "HEAD") {
-        let mut body = vec![0; length.parse().unwrap()];
-        reader.read_exact(&mut body).unwrap();
-        response.body = String::from_utf8(body).unwrap();
+    if method != "HEAD" {
+        response.read_body(&mut reader);
     }
+    response
+}
+
+/// The answer to whatever bytes.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Response {
+    let mut socket = connect(address);
+    socket.write_all(request).unwrap();
+    let mut reader = BufReader::new(socket);
+    let mut response = Response::read_head(&mut reader);
+    response.read_body(&mut reader);
     response
 }
 
@@ -107,11 +115,16 @@ pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 fn send(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> TcpStream {
-    let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut socket = connect(address);
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let request = format!("{line}\r\nHost: {address}\r\n{headers}\r\n{body}");
     socket.write_all(request.as_bytes()).unwrap();
+    socket
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
 }
 
@@ -137,6 +150,14 @@ impl Response {
             })
             .collect();
         Response { status, headers, body: String::new() }
+    }
+
+    fn read_body(&mut self, reader: &mut impl Read) {
+        if let Some(length) = self.header("content-length") {
+            let mut body = vec![0; length.parse().unwrap()];
+            reader.read_exact(&mut body).unwrap();
+            self.body = String::from_utf8(body).unwrap();
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
