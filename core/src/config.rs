@@ -11,6 +11,9 @@ pub struct HubConfig {
     pub epoch: u64,
     /// How large namespaces and patterns may be.
     pub limits: Limits,
+    /// Most bytes of one event on the wire, its `id:` line aside. Without limit by default. Not more than readers may lag,
+    /// or one event makes whoever reads a little slowly lag too far.
+    pub max_frame_bytes: usize,
     /// Events that publishers may be ahead of delivery, rounded up to a power of two.
     pub queue_events: usize,
     /// Bytes of past events that are kept for readers who come back, namespaces and ids included. As much again by half is
@@ -26,6 +29,7 @@ impl Default for HubConfig {
         Self {
             epoch: 0,
             limits: Limits::default(),
+            max_frame_bytes: usize::MAX,
             queue_events: 1 << 12,
             history_bytes: 0,
             history_age: Duration::MAX,

@@ -31,11 +31,14 @@ impl<'a> Event<'a> {
     }
 
     /// Checks the event and makes its frame.
-    pub(crate) fn prepare(&self, limits: &Limits) -> Result<Prepared, EventError> {
-        Ok(Prepared {
-            namespace: Namespace::parse_within(self.namespace, limits)?,
-            frame: Frame::encode(self.name, self.data)?,
-        })
+    pub(crate) fn prepare(&self, limits: &Limits, max_frame_bytes: usize) -> Result<Prepared, EventError> {
+        let namespace = Namespace::parse_within(self.namespace, limits)?;
+        let frame = Frame::encode(self.name, self.data)?;
+        let bytes = frame.as_bytes().len();
+        if bytes > max_frame_bytes {
+            return Err(FrameError::FrameTooLong { bytes, limit: max_frame_bytes }.into());
+        }
+        Ok(Prepared { namespace, frame })
     }
 }
 
@@ -152,6 +155,15 @@ impl std::error::Error for EventError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_wire_is_what_counts() {
+        let prepare = |data: &str| Event::new("/a", data).named("x").prepare(&Limits::default(), 24).map(drop);
+        assert_eq!(prepare("123456789"), Ok(()), "event:x, data:123456789 and a blank line are 24 bytes");
+        let error = |bytes| Err(FrameError::FrameTooLong { bytes, limit: 24 }.into());
+        assert_eq!(prepare("1234567890"), error(25));
+        assert_eq!(prepare("1\n2\n3"), error(30));
+    }
 
     #[test]
     fn an_id_reads_back_and_has_one_spelling() {

@@ -113,6 +113,13 @@ pub enum FrameError {
         /// Most bytes allowed.
         limit: usize,
     },
+    /// The event takes more bytes on the wire than its hub allows.
+    FrameTooLong {
+        /// Bytes that it would take. Each line of data takes six more than its text.
+        bytes: usize,
+        /// Most bytes allowed.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for FrameError {
@@ -126,6 +133,9 @@ impl fmt::Display for FrameError {
                 write!(f, "an event's data is UTF-8, but byte {valid_up_to} begins something else")
             }
             Self::DataTooLong { limit } => write!(f, "an event's data has at most {limit} bytes"),
+            Self::FrameTooLong { bytes, limit } => {
+                write!(f, "an event takes at most {limit} bytes on the wire, and this one would take {bytes}")
+            }
         }
     }
 }

@@ -22,13 +22,15 @@ use crate::watchers::WatcherId;
 pub struct Hub {
     engine: Arc<Engine>,
     limits: Limits,
+    max_frame_bytes: usize,
 }
 
 impl Hub {
     /// A hub without channels, whose first event will have the sequence 1.
     #[must_use]
     pub fn new(config: HubConfig) -> Self {
-        Self { engine: Arc::new(Engine::new(&config)), limits: config.limits }
+        let HubConfig { limits, max_frame_bytes, .. } = config;
+        Self { engine: Arc::new(Engine::new(&config)), limits, max_frame_bytes }
     }
 
     /// Publishes an event: everyone who is subscribed to its namespace gets it.
@@ -47,7 +49,7 @@ impl Hub {
 
     /// Checks and encodes an event.
     pub fn prepare(&self, event: &Event<'_>) -> Result<Prepared, EventError> {
-        event.prepare(self.limits())
+        event.prepare(&self.limits, self.max_frame_bytes)
     }
 
     /// Publishes an event that is prepared, as [`Hub::publish`] does.

@@ -62,6 +62,8 @@ pub(crate) struct App {
     pub(crate) admin: Option<Admin>,
     /// Whether events may be published over HTTP.
     pub(crate) publish: bool,
+    /// Most bytes of a body.
+    pub(crate) max_body: usize,
 }
 
 /// The admin endpoints.

@@ -71,6 +71,10 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_CONNECTIONS_PER_IP", value_name = "N")]
     max_connections_per_ip: Option<usize>,
 
+    /// Largest body of a request: an event, or a batch
+    #[arg(long, env = "SSE_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
+    max_body: Size,
+
     /// Origin whose pages may read from here: `*`, exact, or `https://*.example.com`. Repeatable
     #[arg(long, env = "SSE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', default_value = "*")]
     cors_origin: Vec<String>,
@@ -140,6 +144,7 @@ impl From<Args> for Config {
             retry: (!args.retry.is_zero()).then_some(args.retry),
             max_connections: args.max_connections,
             max_connections_per_ip: args.max_connections_per_ip,
+            max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
             cors_origins: args.cors_origin,
             cors_methods: args.cors_method,
             cors_headers: args.cors_header,
@@ -222,6 +227,7 @@ mod tests {
             ("--history-bytes", "much"),
             ("--history-age", "old"),
             ("--max-lag", "1mb"),
+            ("--max-body", "-1"),
             ("--retry", "2"),
             ("--log-format", "xml"),
         ] {

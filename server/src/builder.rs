@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::Method;
 use sse_core::{Hub, HubConfig};
-use sse_net::Listeners;
+use sse_net::{Listeners, proto};
 
 use crate::admin::AdminPage;
 use crate::agents::Agents;
@@ -117,6 +117,17 @@ impl fmt::Debug for Builder {
     }
 }
 
+/// Bytes of a frame beyond its data, if that is one line: `data:`, the name of the event, line ends. A longer name counts
+/// as data.
+const FRAMING_BYTES: u64 = 960;
+
+/// Bytes of the `id:` line before it, at most.
+const ID_BYTES: u64 = 64;
+
+/// Events of this size may be published however little readers may lag: who sets that low wants slow readers gone, and
+/// not large events.
+const MODEST_EVENT_BYTES: u64 = 1024 * 1024;
+
 /// What concerns the event loops.
 fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
     if config.listen.is_empty() {
@@ -134,9 +145,11 @@ fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
         workers: at_least_one("workers", config.workers)?.get(),
         keepalive: config.keepalive.filter(|keepalive| !keepalive.is_zero()),
         flush_interval: config.flush_interval,
-        max_lag: config.max_lag,
+        // The largest event is no lag: who is sent nothing but that is not behind.
+        max_lag: config.max_lag.saturating_add(FRAMING_BYTES + ID_BYTES),
         retry: config.retry.filter(|retry| !retry.is_zero()),
         max_connections,
+        limits: proto::Limits { body_bytes: config.max_body, ..proto::Limits::default() },
         ..sse_net::Config::default()
     })
 }
@@ -155,9 +168,11 @@ fn app(
         table.insert(method, &path, handler)?;
     }
     let facts = Facts::now();
+    let largest_event = config.max_lag.max(MODEST_EVENT_BYTES).saturating_add(FRAMING_BYTES);
     let hub = Hub::new(HubConfig {
         epoch: facts.epoch(),
         limits: config.limits,
+        max_frame_bytes: usize::try_from(largest_event).unwrap_or(usize::MAX),
         history_bytes: config.history_bytes,
         history_age: config.history_age,
         ..HubConfig::default()
@@ -172,6 +187,7 @@ fn app(
         proxies: TrustedProxies::parse(&config.trusted_proxies)?,
         slow_consumers: SlowConsumers::parse(&config.slow_consumers, &config.limits)?,
         publish: config.publish,
+        max_body: config.max_body,
         routes: table,
         hub,
         router,

@@ -33,7 +33,9 @@ pub struct Config {
     pub history_bytes: usize,
     /// How long past events are kept, within [`history_bytes`](Self::history_bytes).
     pub history_age: Duration,
-    /// How many bytes a reader may fall behind. What happens beyond is up to [`slow_consumers`](Self::slow_consumers).
+    /// How many bytes a reader may fall behind. What happens beyond is up to [`slow_consumers`](Self::slow_consumers). So
+    /// that no event puts its readers behind by itself, one that takes more on the wire than this (or 1 MiB, if that is
+    /// more) is refused where it is published.
     pub max_lag: u64,
     /// What becomes of readers that are too far behind. `disconnect` (then their clients come back and resume) or `skip`
     /// (they stay, and go on with what is new after an event `gap`) is for all; `PREFIX=POLICY`, such as `/time=skip`, for
@@ -50,6 +52,8 @@ pub struct Config {
     pub max_connections: Option<usize>,
     /// Streams open at once from one client address; `None` means no limit.
     pub max_connections_per_ip: Option<usize>,
+    /// Most bytes of a request's body.
+    pub max_body: usize,
     /// Origins whose pages may read from this server: `*`, exact, or with `*.` before the host (`https://*.example.com`).
     pub cors_origins: Vec<String>,
     /// Methods a preflight allows.
@@ -83,6 +87,7 @@ impl Default for Config {
             retry: Some(Duration::from_secs(2)),
             max_connections: None,
             max_connections_per_ip: None,
+            max_body: 1024 * 1024,
             cors_origins: vec!["*".to_owned()],
             cors_methods: vec!["GET".to_owned(), "OPTIONS".to_owned()],
             cors_headers: vec!["Content-Type".to_owned()],

@@ -74,9 +74,22 @@ fn fault(Fault { place, kind }: Fault) -> Problem {
     problem.at(place)
 }
 
+/// A body of more bytes than are taken.
+pub(crate) fn too_large(limit: usize) -> Problem {
+    let detail = format!("The body is too large: this server takes at most {limit} bytes (--max-body).");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
 fn problem(error: &EventError) -> Problem {
     let status = match error {
         EventError::Namespace(_) | EventError::Frame(FrameError::DataNotUtf8 { .. }) => StatusCode::BAD_REQUEST,
+        EventError::Frame(FrameError::FrameTooLong { .. }) => {
+            let detail = format!(
+                "{error}, since each line of its data takes six more than its text; what takes more than readers may \
+                 fall behind (--max-lag) would cost the slower ones their connections"
+            );
+            return Problem::from_words(StatusCode::PAYLOAD_TOO_LARGE, detail);
+        }
         EventError::Frame(FrameError::DataTooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };

@@ -21,7 +21,8 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// If the namespace, the event's name or its data can't go on the wire; then nothing was published.
+    /// If the namespace, the event's name or its data can't go on the wire, or if the event takes more bytes there than
+    /// readers may [lag](crate::Config::max_lag); then nothing was published.
     pub fn publish(&self, event: Event<'_>) -> Result<EventId, EventError> {
         self.0.publish(&event)
     }

@@ -9,6 +9,7 @@ use sse_net::{Admission, Context, EndReason, Peer, RequestError, StreamEnd};
 
 use crate::app::{App, Exchange};
 use crate::problem::Problem;
+use crate::publish;
 use crate::reply::{Kind, Reply, Responder};
 use crate::request::Request;
 use crate::session::Session;
@@ -52,7 +53,10 @@ impl sse_net::Service for Service {
 
     fn refuse(&self, error: &RequestError, peer: &Peer) -> Response<Bytes> {
         tracing::debug!(peer = %peer.addr, %error, "no acceptable request");
-        let mut response = Response::from(Problem::from_error(error.status(), error));
+        let mut response = Response::from(match error {
+            RequestError::BodyTooLarge => publish::too_large(self.0.max_body),
+            _ => Problem::from_error(error.status(), error),
+        });
         self.0.cors.apply_unasked(response.headers_mut());
         response
     }

@@ -40,6 +40,7 @@ fn help_explains_every_flag_with_its_default() {
         ("--retry <DURATION>", "2s"),
         ("--max-connections <N>", "what the file-descriptor limit allows, less a reserve"),
         ("--max-connections-per-ip <N>", "no limit"),
+        ("--max-body <SIZE>", "1MiB"),
         ("--cors-origin <ORIGIN>", "*"),
         ("--cors-method <METHOD>", "GET,OPTIONS"),
         ("--cors-header <HEADER>", "Content-Type"),

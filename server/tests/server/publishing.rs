@@ -1,5 +1,7 @@
 //! Publishing over HTTP.
 
+use sse_server::{Config, Event};
+
 use crate::support::{Response, Running, config, exchange};
 
 const NDJSON: &str = "Content-Type: application/x-ndjson";
@@ -171,4 +173,47 @@ fn data_is_utf8_like_everything_else() {
         assert_eq!(response.status, 400, "{response:?}");
     }
     assert_eq!(server.published(), 0);
+}
+
+#[test]
+fn a_body_has_the_size_that_is_set() {
+    let server = Running::new(Config { max_body: 3 << 20, max_lag: 4 << 20, ..config() });
+    let mut stream = server.subscribe("/subscribe/a");
+    let largest = "x".repeat(3 << 20);
+    assert_eq!(server.post("/publish/a", &largest).status, 200);
+    stream.expect(&format!("data:{largest}\n\n"));
+
+    let head = format!("POST /publish/a HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", largest.len() + 1);
+    let response = exchange(server.address(), head.as_bytes());
+    assert_eq!(response.status, 413);
+    let problem = response.problem();
+    assert!(problem.contains("3145728") && problem.contains("--max-body"), "{problem}");
+}
+
+#[test]
+fn an_event_is_no_larger_than_readers_may_lag() {
+    let server = Running::new(Config { max_body: 4 << 20, max_lag: 2 << 20, ..config() });
+    let fits = "x".repeat(2 << 20);
+    assert_eq!(server.post("/publish/a?event=named", &fits).status, 200);
+    // Each line takes `data:` and its end.
+    let grows = "\n".repeat(400_000);
+    let response = server.post("/publish/a", &grows);
+    assert_eq!(response.status, 413);
+    let problem = response.problem();
+    assert!(problem.contains("2400007") && problem.contains("--max-lag"), "{problem}");
+    let line = serde_json::json!({ "namespace": "/a", "data": grows });
+    let response = batch(&server, &format!("{{\"namespace\":\"/a\",\"data\":1}}\n{line}"));
+    assert_eq!((response.status, &response.json()["line"]), (413, &2.into()));
+    assert!(server.publisher().publish(Event::new("/a", &grows)).is_err());
+    assert_eq!(server.published(), 1);
+}
+
+/// What the defaults allow as a body goes out as an event.
+#[test]
+fn by_default_a_mebibyte_is_an_event() {
+    let server = Running::new(config());
+    let data = "x".repeat(1 << 20);
+    assert_eq!(server.post(&format!("/publish/a?event={}", "n".repeat(900)), &data).status, 200);
+    let server = Running::new(Config { max_lag: 1, ..config() });
+    assert_eq!(server.post("/publish/a", &data).status, 200);
 }
