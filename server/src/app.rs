@@ -161,7 +161,7 @@ impl App {
         let agent = self.agents.intern(agent);
         sse_net::Reply::Stream(StreamReply {
             head,
-            session: Session::new(request.uri().path(), &filter.to_string(), agent, slot),
+            session: Session::new(request.uri().path(), &filter, agent, slot),
             last_event_id: resume::last_event_id(&request),
             slow_consumer: self.slow_consumers.policy(&filter),
             filter,

@@ -59,6 +59,7 @@ mod limits;
 #[cfg(feature = "cli")]
 pub mod load;
 mod middleware;
+mod namespaces;
 mod path;
 mod problem;
 mod proxy;

@@ -62,12 +62,12 @@ impl sse_net::Service for Service {
     }
 
     fn opened(&self, session: &Session) {
-        let (client, namespace, agent) = (session.client(), session.namespace(), &**session.agent());
+        let (client, namespace, agent) = (session.client(), &*session.namespaces().with_commas(), &**session.agent());
         tracing::info!(%client, path = session.path(), namespace, agent, "connected");
     }
 
     fn closed(&self, session: Session, end: StreamEnd) {
-        let (client, namespace) = (session.client(), session.namespace());
+        let (client, namespace) = (session.client(), &*session.namespaces().with_commas());
         let seconds = session.opened().elapsed().as_secs_f64();
         let reason = reason(&end.reason);
         tracing::info!(%client, path = session.path(), namespace, reason, sent = end.events_sent, seconds, "disconnected");

@@ -10,6 +10,7 @@
 //! ```
 //! One round at a time serves everyone who was waiting when it began, so that many requests don't mean many rounds.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -22,6 +23,7 @@ use serde::{Serialize, Serializer};
 use sse_core::{Hub, Resumes};
 use sse_net::{Counters, Handle, StreamView};
 
+use crate::namespaces::Namespaces;
 use crate::reply::{Reply, Responder};
 use crate::session::Session;
 use crate::shed::Shedder;
@@ -191,7 +193,8 @@ impl Drop for Gathering {
 /// What one stream looked like when the visitor came by.
 struct Row {
     path: Box<str>,
-    namespace: Box<str>,
+    /// Joined.
+    namespaces: Box<str>,
     agent: Arc<str>,
     client: IpAddr,
     opened: Instant,
@@ -205,7 +208,7 @@ impl Row {
         let session = stream.session;
         Row {
             path: session.path().into(),
-            namespace: session.namespace().into(),
+            namespaces: session.namespaces().as_joined().into(),
             agent: Arc::clone(session.agent()),
             client: session.client(),
             opened: session.opened(),
@@ -216,13 +219,15 @@ impl Row {
     }
 
     fn connection(&self, facts: &Facts) -> Connection<'_> {
+        let namespaces = Namespaces::of(&self.namespaces);
         Connection {
             request_path: &self.path,
-            namespace: &self.namespace,
+            namespace: namespaces.with_commas(),
             created_at: facts.unix_secs(self.opened),
             client_ip: self.client,
             user_agent: &self.agent,
             msgs_sent: self.events_sent,
+            namespaces,
             bytes_sent: self.bytes_sent,
             lag: self.lag,
         }
@@ -328,12 +333,14 @@ impl Serialize for Connections<'_> {
 #[derive(Serialize)]
 struct Connection<'a> {
     request_path: &'a str,
-    namespace: &'a str,
+    /// Several are separated by commas, which may be part of a name as well.
+    namespace: Cow<'a, str>,
     created_at: u64,
     client_ip: IpAddr,
     user_agent: &'a str,
     msgs_sent: u64,
     // Ours, beside them.
+    namespaces: Namespaces<'a>,
     bytes_sent: u64,
     /// Bytes that wait for this reader.
     lag: u64,

@@ -99,8 +99,12 @@ fn a_stream_may_carry_a_hundred() {
 #[test]
 fn the_status_lists_all_of_them() {
     let server = Running::new(config());
-    let _stream = server.subscribe("/subscribe?namespace=/time&namespace=/pets&namespace=/pets/dogs");
-    let connection = &server.get("/admin/status.json").json()["connections"][0];
-    assert_eq!(connection["request_path"], "/subscribe");
-    assert_eq!(connection["namespace"], "/pets,/time");
+    let _several = server.subscribe("/subscribe?namespace=/time&namespace=/pets&namespace=/pets/dogs");
+    let _comma = server.subscribe("/subscribe/pets%2C/time");
+    let connections = &server.get("/admin/status.json").json()["connections"];
+    assert_eq!(connections[0]["request_path"], "/subscribe");
+    // One text for both, as dashboards know it; beside it what they really are.
+    assert_eq!([0, 1].map(|row| &connections[row]["namespace"]), ["/pets,/time"; 2]);
+    assert_eq!(connections[0]["namespaces"], serde_json::json!(["/pets", "/time"]));
+    assert_eq!(connections[1]["namespaces"], serde_json::json!(["/pets,/time"]));
 }
