@@ -17,6 +17,7 @@ use sse_net::{Handle, StreamReply};
 
 use crate::admin::{self, AdminPage};
 use crate::agents::Agents;
+use crate::connection_log::ConnectionLog;
 use crate::cors::Cors;
 use crate::limits::Addresses;
 use crate::middleware::{self, Middleware};
@@ -31,6 +32,7 @@ use crate::session::Session;
 use crate::shed::Shedder;
 use crate::slow_consumers::SlowConsumers;
 use crate::status::StatusBoard;
+use crate::text::shortened;
 use crate::{health, publish, resume, subscribe};
 
 /// Methods that are known everywhere (RFC 9110 §9.3, RFC 5789), so that a path without them says which it has. `CONNECT`
@@ -54,6 +56,7 @@ pub(crate) struct App {
     pub(crate) proxies: TrustedProxies,
     pub(crate) addresses: Addresses,
     pub(crate) agents: Agents,
+    pub(crate) connection_log: ConnectionLog,
     pub(crate) middleware: Vec<Middleware>,
     pub(crate) routes: Routes,
     pub(crate) shedder: Arc<Shedder>,
@@ -139,7 +142,7 @@ impl App {
             self.cors.apply(request.headers(), response.headers_mut());
         }
         middleware::overlay(added, response.headers_mut());
-        let (client, method, path) = (request.client(), request.method(), request.path());
+        let (client, method, path) = (request.client(), request.method(), &*shortened(request.path()));
         tracing::debug!(%client, %method, path, status = response.status().as_u16(), "answered");
         sse_net::Reply::Response(response)
     }

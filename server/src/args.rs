@@ -227,7 +227,7 @@ mod tests {
             ("--history-bytes", "much"),
             ("--history-age", "old"),
             ("--max-lag", "1mb"),
-            ("--max-body", "-1"),
+            ("--max-body", "huge"),
             ("--retry", "2"),
             ("--log-format", "xml"),
         ] {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Method;
 use sse_core::{Hub, HubConfig};
@@ -13,6 +14,7 @@ use crate::admin::AdminPage;
 use crate::agents::Agents;
 use crate::app::{Admin, App};
 use crate::config::{Config, ConfigError};
+use crate::connection_log::ConnectionLog;
 use crate::cors::Cors;
 use crate::limits::{self, Addresses};
 use crate::middleware::{Middleware, Verdict};
@@ -193,6 +195,7 @@ fn app(
         router,
         addresses: Addresses::new(per_address),
         agents: Agents::default(),
+        connection_log: ConnectionLog::new(Instant::now()),
         middleware,
         shedder,
         admin,

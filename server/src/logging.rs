@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::legible::{LegibleWriter, Notation};
+
 /// Lines that may wait to be written: some tenths of a second of new streams. Their places are resident from the start.
 const QUEUED_LINES: usize = 8192;
 
@@ -25,12 +27,17 @@ pub(crate) enum LogFormat {
 pub(crate) fn start(format: LogFormat, debug: bool) -> WorkerGuard {
     let level = if debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).finish(io::stderr());
+    let colours = io::stderr().is_terminal();
+    let notation = match format {
+        LogFormat::Text => Notation::Text { colours },
+        LogFormat::Json => Notation::Json,
+    };
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(debug)
-        .with_writer(writer)
+        .with_writer(move || LegibleWriter { inner: writer.clone(), notation })
         .log_internal_errors(false)
-        .with_ansi(io::stderr().is_terminal());
+        .with_ansi(colours);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

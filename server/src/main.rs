@@ -8,6 +8,7 @@ use sse_server::{BindError, Server};
 use crate::args::{Args, Command};
 
 mod args;
+mod legible;
 mod load_command;
 mod logging;
 mod signals;

@@ -7,6 +7,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, 
 use http::{Response, StatusCode};
 use serde::Serialize;
 
+use crate::text::shortened;
+
 /// An error answer: a status and a sentence that tells a person what to do about it.
 ///
 /// ```
@@ -91,11 +93,11 @@ impl Problem {
     }
 
     pub(crate) fn not_found(path: &str) -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {path}."))
+        Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {}.", shortened(path)))
     }
 
     pub(crate) fn method_not_allowed(method: &http::Method, allow: &str) -> Problem {
-        let detail = format!("{method} does nothing here; allowed: {allow}.");
+        let detail = format!("{} does nothing here; allowed: {allow}.", shortened(method.as_str()));
         let allow = HeaderValue::from_str(allow).expect("method names are header text");
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(ALLOW, allow)
     }
@@ -179,6 +181,13 @@ mod tests {
     fn an_errors_words_become_a_sentence() {
         let error = "x".parse::<u8>().unwrap_err();
         assert_eq!(Problem::from_error(StatusCode::BAD_REQUEST, &error).detail, "Invalid digit found in string.");
+    }
+
+    #[test]
+    fn a_long_path_is_not_told_in_full() {
+        let path = format!("/{}", "x".repeat(8_000));
+        let problem = Problem::not_found(&path);
+        assert!(problem.detail().len() < 300 && problem.detail().ends_with("x…."), "{}", problem.detail());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use sse_net::{Admission, Context, EndReason, Peer, RequestError, StreamEnd};
+use sse_net::{Admission, Context, Peer, RequestError, StreamEnd};
 
 use crate::app::{App, Exchange};
 use crate::problem::Problem;
@@ -14,7 +14,7 @@ use crate::reply::{Kind, Reply, Responder};
 use crate::request::Request;
 use crate::session::Session;
 
-/// Hands requests to the [`App`], and keeps the log of connections.
+/// Hands requests to the [`App`].
 pub(crate) struct Service(pub(crate) Arc<App>);
 
 impl sse_net::Service for Service {
@@ -62,15 +62,11 @@ impl sse_net::Service for Service {
     }
 
     fn opened(&self, session: &Session) {
-        let (client, namespace, agent) = (session.client(), &*session.namespaces().with_commas(), &**session.agent());
-        tracing::info!(%client, path = session.path(), namespace, agent, "connected");
+        self.0.connection_log.opened(session);
     }
 
     fn closed(&self, session: Session, end: StreamEnd) {
-        let (client, namespace) = (session.client(), &*session.namespaces().with_commas());
-        let seconds = session.opened().elapsed().as_secs_f64();
-        let reason = reason(&end.reason);
-        tracing::info!(%client, path = session.path(), namespace, reason, sent = end.events_sent, seconds, "disconnected");
+        self.0.connection_log.closed(&session, &end);
     }
 }
 
@@ -78,15 +74,4 @@ impl sse_net::Service for Service {
 fn panicked() -> Reply {
     tracing::error!("a handler or middleware panicked");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The server failed to answer; its log says more.").into()
-}
-
-fn reason(reason: &EndReason) -> &'static str {
-    match reason {
-        EndReason::ClientClosed => "closed by the client",
-        EndReason::Lagged => "too far behind",
-        EndReason::Stalled => "stalled",
-        EndReason::Drained => "server stopping",
-        EndReason::Failed(_) => "connection failed",
-        _ => "other",
-    }
 }

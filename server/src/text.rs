@@ -1,4 +1,9 @@
-//! Texts from outside, of which only so much is kept.
+//! Texts from outside, of which only so much is kept or told.
+
+use std::borrow::Cow;
+
+/// What the log and answers tell of a text that may be thousands of bytes long.
+const TOLD_BYTES: usize = 256;
 
 /// The longest beginning of at most `max_bytes` that is whole characters.
 pub(crate) fn cut(text: &str, max_bytes: usize) -> &str {
@@ -6,9 +11,24 @@ pub(crate) fn cut(text: &str, max_bytes: usize) -> &str {
     &text[..end.unwrap_or_default()]
 }
 
+/// A text to be told, with an ellipsis for what is left out.
+pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+    match cut(text, TOLD_BYTES) {
+        whole if whole.len() == text.len() => Cow::Borrowed(text),
+        cut => Cow::Owned(format!("{cut}…")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_out_shows() {
+        let whole = "é".repeat(TOLD_BYTES / 2);
+        assert_eq!(shortened(&whole), whole);
+        assert_eq!(shortened(&format!("{whole}x")), format!("{whole}…"));
+    }
 
     #[test]
     fn is_cut_between_characters() {

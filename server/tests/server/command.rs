@@ -181,6 +181,44 @@ fn a_second_signal_ends_at_once() {
     assert!(server.wait().success());
 }
 
+#[test]
+fn the_log_shows_what_strangers_write_as_it_is_and_not_all_of_it() {
+    let long = ["%C3%A9".repeat(100).as_str(); 3].join("/");
+    let target = format!("/subscribe?namespace=/a&namespace=/%E2%80%AE/%E2%80%A8/{long}");
+    let agent = format!("User-Agent: \u{9b}2J\u{202e}\u{ad} {}", "x".repeat(300));
+    for format in ["text", "json"] {
+        let server = start(&["--log-format", format]);
+        let _stream = Stream::open(server.address, &target, &[&agent]);
+        let line = server.next_line();
+        assert!(line.contains("connected") && line.len() < 1500, "{line}");
+        let shows = |c: char| !c.is_control() && !['\u{202e}', '\u{2028}', '\u{ad}'].contains(&c);
+        assert!(line.chars().all(shows), "{line:?}");
+        let escaped = if format == "json" { "\\u202e" } else { "\\u{202e}" };
+        assert!(line.matches(escaped).count() == 2 && line.matches('…').count() == 1, "{line}");
+    }
+}
+
+#[test]
+fn a_crowd_that_comes_and_goes_is_counted_and_not_listed() {
+    let server = start(&["--log-format", "json"]);
+    let streams = 2000;
+    for _ in 0..streams {
+        drop(Stream::open(server.address, "/subscribe/a", &[]));
+    }
+    // The rest is told when the server ends, at the latest.
+    server.signal(Signal::TERM);
+    let (mut listed, mut left_out) = (0, 0);
+    while listed + left_out < 2 * streams {
+        let line: serde_json::Value = serde_json::from_str(&server.next_line()).unwrap();
+        match line["message"].as_str().unwrap() {
+            "connected" | "disconnected" => listed += 1,
+            _ => left_out += line["left_out"].as_u64().unwrap_or_default(),
+        }
+    }
+    assert_eq!(listed + left_out, 2 * streams);
+    assert!((1000..2500).contains(&listed), "{listed}");
+}
+
 /// A collector of logs that pauses, or dies, is not the streams' concern.
 #[test]
 fn a_log_that_nobody_reads_stops_no_one() {
