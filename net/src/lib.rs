@@ -98,6 +98,7 @@
 //! ```
 
 mod acceptor;
+mod address;
 mod config;
 mod connection;
 mod handle;
@@ -116,6 +117,7 @@ mod topic;
 mod worker;
 mod workers;
 
+pub use address::{Address, AddressError};
 pub use config::Config;
 pub use handle::{Counters, Handle};
 pub use listener::Listeners;

@@ -1,13 +1,18 @@
 //! Listening sockets: bound before any loop runs, one per worker and address.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::address::Address;
+
 /// Connections the kernel may hold for us, complete and not yet accepted. Thousands of clients return at once after
 /// a restart; what the kernel allows (`net.core.somaxconn`) caps it.
 const BACKLOG: i32 = 4096;
+
+/// Times that a free port is looked for which several addresses have in common.
+const PORT_TRIES: usize = 16;
 
 /// Bound sockets, ready to be served by [`Workers::spawn`](crate::Workers::spawn).
 ///
@@ -19,33 +24,32 @@ pub struct Listeners {
     per_worker: Vec<Vec<TcpListener>>,
 }
 
+/// One address, bound for each worker.
+#[derive(Debug)]
+struct Bound {
+    addr: SocketAddr,
+    sockets: Vec<TcpListener>,
+}
+
 impl Listeners {
-    /// Binds every address once for each of `workers` (at least one). Port 0 picks a port, the same for all workers.
+    /// Binds every address once for each of `workers` (at least one). Port 0 picks a port, the same for all workers and
+    /// for all that one [`Address`] stands for.
     ///
     /// # Errors
     /// What the system says, such as [`io::ErrorKind::AddrInUse`]: also if the port's holder would share it
     /// (`SO_REUSEPORT`), since two servers that halve each other's connections are never meant.
-    pub fn bind(addrs: &[SocketAddr], workers: usize) -> io::Result<Listeners> {
+    pub fn bind(addresses: &[Address], workers: usize) -> io::Result<Listeners> {
         let workers = workers.max(1);
-        let mut bound = Vec::with_capacity(addrs.len());
-        let mut per_worker: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::with_capacity(addrs.len())).collect();
-        for &addr in addrs {
-            // A socket which does not share finds out whether the port is free. (Between closing it and binding
-            // again somebody may slip in: with one worker, where nothing is shared, that gap doesn't exist.)
-            // A port the system picks is free by itself.
-            if workers > 1 && addr.port() != 0 {
-                drop(listen(addr, false)?);
-            }
-            let first = listen(addr, workers > 1)?;
-            let addr = first.local_addr()?;
-            bound.push(addr);
-            let (first_worker, others) = per_worker.split_first_mut().expect("at least one worker");
-            first_worker.push(first);
-            for worker in others {
-                worker.push(listen(addr, true)?);
+        let mut listeners = Listeners { addrs: Vec::new(), per_worker: (0..workers).map(|_| Vec::new()).collect() };
+        for address in addresses {
+            for Bound { addr, sockets } in bind_together(&address.resolve()?, workers)? {
+                listeners.addrs.push(addr);
+                for (worker, socket) in listeners.per_worker.iter_mut().zip(sockets) {
+                    worker.push(socket);
+                }
             }
         }
-        Ok(Listeners { addrs: bound, per_worker })
+        Ok(listeners)
     }
 
     /// The addresses as bound, in the order given, with the ports that were picked.
@@ -58,6 +62,62 @@ impl Listeners {
     pub(crate) fn into_parts(self) -> Vec<Vec<TcpListener>> {
         self.per_worker
     }
+}
+
+/// Binds what one address stands for, all to one port.
+fn bind_together(addrs: &[SocketAddr], workers: usize) -> io::Result<Vec<Bound>> {
+    let is_picked = addrs.iter().all(|addr| addr.port() == 0);
+    let tries = if is_picked && addrs.len() > 1 { PORT_TRIES } else { 1 };
+    let mut result = try_together(addrs, workers);
+    for _ in 1..tries {
+        match &result {
+            // The port that is free for one is taken for another.
+            Err(error) if error.kind() == ErrorKind::AddrInUse => result = try_together(addrs, workers),
+            _ => break,
+        }
+    }
+    result
+}
+
+fn try_together(addrs: &[SocketAddr], workers: usize) -> io::Result<Vec<Bound>> {
+    let mut bound: Vec<Bound> = Vec::with_capacity(addrs.len());
+    let mut missing = None;
+    for &(mut addr) in addrs {
+        if let Some(first) = bound.first() {
+            addr.set_port(first.addr.port());
+        }
+        match bind_one(addr, workers) {
+            Ok(one) => bound.push(one),
+            Err(error) if is_missing_here(&error) => missing = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match missing {
+        Some(error) if bound.is_empty() => Err(error),
+        _ => Ok(bound),
+    }
+}
+
+/// Whether this machine has no such address, as many have none of IPv6.
+fn is_missing_here(error: &io::Error) -> bool {
+    // EAFNOSUPPORT, as Linux, and the BSDs and macOS, number it.
+    error.kind() == ErrorKind::AddrNotAvailable || matches!(error.raw_os_error(), Some(97 | 47))
+}
+
+fn bind_one(addr: SocketAddr, workers: usize) -> io::Result<Bound> {
+    // A socket which does not share finds out whether the port is free. (Between closing it and binding
+    // again somebody may slip in: with one worker, where nothing is shared, that gap doesn't exist.)
+    // A port the system picks is free by itself.
+    if workers > 1 && addr.port() != 0 {
+        drop(listen(addr, false)?);
+    }
+    let first = listen(addr, workers > 1)?;
+    let addr = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..workers {
+        sockets.push(listen(addr, true)?);
+    }
+    Ok(Bound { addr, sockets })
 }
 
 fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {

@@ -1,12 +1,11 @@
 //! The command line. Every flag is also an environment variable, `SSE_<FLAG>`.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
-use sse_server::{Config, ConfigError};
+use sse_server::{Address, Config, ConfigError};
 
 use crate::load_command::LoadCommand;
 use crate::logging::LogFormat;
@@ -22,10 +21,10 @@ use crate::size::Size;
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
-    /// Address to serve; port 0 picks one, and the log says which. Repeatable
+    /// Address to serve: 127.0.0.1:8001, [::1]:8001, localhost:8001, or :8001 for all; port 0 picks one, and the log
+    /// says which. Repeatable
     #[arg(long, env = "SSE_LISTEN", value_name = "ADDR", value_delimiter = ',', default_value = "127.0.0.1:8001")]
-    #[arg(value_parser = parse_address)]
-    listen: Vec<SocketAddr>,
+    listen: Vec<Address>,
 
     /// Event-loop threads [default: the cores it may run on]
     #[arg(long, env = "SSE_WORKERS", value_name = "N")]
@@ -163,10 +162,6 @@ pub(crate) fn exit_naming_the_flag(error: &ConfigError) -> ! {
     Args::command().error(ErrorKind::ValueValidation, message).exit()
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "an address is an IP address and a port, such as 0.0.0.0:8001 or [::]:8001".to_owned())
-}
-
 fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; a duration is a number and a unit, such as 500ms, 15s or 10m"))
@@ -193,8 +188,11 @@ mod tests {
 
     #[test]
     fn flags_repeat_or_take_commas() {
-        let args = parse(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0,0.0.0.0:80"]).unwrap();
-        assert_eq!(args.listen.len(), 3);
+        let args = parse(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0,localhost:80,:80"]).unwrap();
+        assert_eq!(
+            args.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["127.0.0.1:0", "[::1]:0", "localhost:80", ":80"]
+        );
         let args = parse(&["--cors-origin", "https://a.example", "--cors-origin", "https://b.example"]).unwrap();
         assert_eq!(args.cors_origin, ["https://a.example", "https://b.example"]);
     }

@@ -1,11 +1,12 @@
 //! What can be set, and what it is when nothing is said.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
 use sse_core::Limits;
+use sse_net::Address;
 
 /// What can be set. Plain values: [`Server::bind`](crate::Server::bind) parses them and says which one is wrong.
 ///
@@ -18,7 +19,7 @@ use sse_core::Limits;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Addresses to serve; port 0 picks a free one, and [`Server::local_addrs`](crate::Server::local_addrs) says which.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Address>,
     /// Event-loop threads. By default as many as the cores this process may run on.
     pub workers: usize,
     /// The path beneath which subscriptions live. `/` is allowed.
@@ -75,7 +76,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8001))],
+            listen: vec![Address::from((Ipv4Addr::LOCALHOST, 8001))],
             workers: thread::available_parallelism().map_or(1, usize::from),
             prefix: "/subscribe".to_owned(),
             keepalive: Some(Duration::from_secs(15)),

@@ -1,13 +1,13 @@
 //! Beginnings and ends.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::support::{PATIENCE, Server, wait_for};
-use sse_net::{Config, EndReason, Listeners};
+use sse_net::{Address, Config, EndReason, Listeners};
 
-fn any_port() -> SocketAddr {
+fn any_port() -> Address {
     "127.0.0.1:0".parse().unwrap()
 }
 
@@ -15,7 +15,7 @@ fn any_port() -> SocketAddr {
 fn a_port_has_one_server() {
     for (first, second) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
         let held = Listeners::bind(&[any_port()], first).unwrap();
-        let error = Listeners::bind(held.local_addrs(), second).unwrap_err();
+        let error = Listeners::bind(&[held.local_addrs()[0].into()], second).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse, "{first} workers, then {second}");
     }
 }
@@ -25,6 +25,23 @@ fn a_picked_port_is_told() {
     let listeners = Listeners::bind(&[any_port(), any_port()], 3).unwrap();
     let [first, second] = listeners.local_addrs() else { panic!("two addresses") };
     assert!(first.port() != 0 && second.port() != 0 && first != second);
+}
+
+/// Two families of addresses, where the machine has both.
+#[test]
+fn one_address_may_be_several_with_one_port() {
+    for address in ["localhost:0", ":0"] {
+        for workers in [1, 2] {
+            let listeners = Listeners::bind(&[address.parse().unwrap()], workers).unwrap();
+            let addrs = listeners.local_addrs();
+            assert!(addrs[0].is_ipv4() && addrs.iter().all(|addr| addr.port() == addrs[0].port()), "{addrs:?}");
+            for addr in addrs {
+                TcpStream::connect(addr).unwrap();
+            }
+            let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+            assert_eq!(addrs.len(), 1 + usize::from(has_ipv6), "{addrs:?}");
+        }
+    }
 }
 
 #[test]

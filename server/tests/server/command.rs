@@ -108,6 +108,20 @@ fn the_environment_sets_what_flags_do_not() {
 }
 
 #[test]
+fn an_address_may_be_a_name_or_all_there_are() {
+    for listen in ["localhost:0", ":0"] {
+        let server = Process::start(Path::new(PROGRAM), &["--listen", listen], &[]);
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.address.port()));
+        assert_eq!(get(address, "/healthz").status, 200, "{listen}");
+        if std::net::TcpListener::bind("[::1]:0").is_ok() {
+            assert!(server.next_line().contains("listening on http://[::"), "{listen}");
+            let address = (std::net::Ipv6Addr::LOCALHOST, server.address.port()).into();
+            assert_eq!(get(address, "/healthz").status, 200, "{listen}");
+        }
+    }
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let first = start(&[]);
     // Bound without SO_REUSEPORT, so that no server can join.
