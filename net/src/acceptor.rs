@@ -2,28 +2,60 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::{net::Ipv4Addr, sync::Arc};
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
+#[cfg(unix)]
+use mio::net::UnixListener;
 use mio::{Interest, Registry, Token};
+
+use crate::listener::Listener;
+use crate::socket::Socket;
+#[cfg(unix)]
+use crate::socket_file::SocketFile;
 
 /// A worker's listeners.
 pub(crate) struct Acceptor {
-    listeners: Vec<Listener>,
+    places: Vec<Place>,
 }
 
-struct Listener {
-    socket: TcpListener,
+struct Place {
+    source: Source,
     /// Its next turn is arranged for, by the worker's list or a timer: an edge must not arrange for another.
     deferred: bool,
 }
 
+/// Where connections come from.
+enum Source {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix {
+        /// There for as long as any worker listens, and gone before the last one doesn't.
+        _file: Arc<SocketFile>,
+        listener: UnixListener,
+    },
+}
+
 impl Acceptor {
-    pub(crate) fn new(listeners: Vec<std::net::TcpListener>, registry: &Registry) -> io::Result<Acceptor> {
-        let mut acceptor = Acceptor { listeners: Vec::with_capacity(listeners.len()) };
+    pub(crate) fn new(listeners: Vec<Listener>, registry: &Registry) -> io::Result<Acceptor> {
+        let mut acceptor = Acceptor { places: Vec::with_capacity(listeners.len()) };
         for (index, listener) in listeners.into_iter().enumerate() {
-            let mut socket = TcpListener::from_std(listener);
-            registry.register(&mut socket, token_of_listener(index), Interest::READABLE)?;
-            acceptor.listeners.push(Listener { socket, deferred: false });
+            let token = token_of_listener(index);
+            let source = match listener {
+                Listener::Tcp(listener) => {
+                    let mut listener = TcpListener::from_std(listener);
+                    registry.register(&mut listener, token, Interest::READABLE)?;
+                    Source::Tcp(listener)
+                }
+                #[cfg(unix)]
+                Listener::Unix(file, listener) => {
+                    let mut listener = UnixListener::from_std(listener);
+                    registry.register(&mut listener, token, Interest::READABLE)?;
+                    Source::Unix { _file: file, listener }
+                }
+            };
+            acceptor.places.push(Place { source, deferred: false });
         }
         Ok(acceptor)
     }
@@ -31,25 +63,32 @@ impl Acceptor {
     /// Which listener has this token.
     pub(crate) fn index_of(&self, token: Token) -> Option<usize> {
         let index = (usize::MAX - 1).checked_sub(token.0)?;
-        (index < self.listeners.len()).then_some(index)
+        (index < self.places.len()).then_some(index)
     }
 
-    pub(crate) fn accept(&self, listener: usize) -> io::Result<(TcpStream, SocketAddr)> {
-        self.listeners[listener].socket.accept()
+    /// The next connection, and who is at its other end. In the file system that is a process of this machine.
+    pub(crate) fn accept(&self, listener: usize) -> io::Result<(Socket, SocketAddr)> {
+        match &self.places[listener].source {
+            Source::Tcp(listener) => listener.accept().map(|(socket, addr)| (Socket::Tcp(socket), addr)),
+            #[cfg(unix)]
+            Source::Unix { listener, .. } => {
+                listener.accept().map(|(socket, _)| (Socket::Unix(socket), (Ipv4Addr::LOCALHOST, 0).into()))
+            }
+        }
     }
 
     /// This listener's next turn is arranged for.
     pub(crate) fn defer(&mut self, listener: usize) {
-        self.listeners[listener].deferred = true;
+        self.places[listener].deferred = true;
     }
 
     /// That turn has come.
     pub(crate) fn resume(&mut self, listener: usize) {
-        self.listeners[listener].deferred = false;
+        self.places[listener].deferred = false;
     }
 
     pub(crate) fn is_deferred(&self, listener: usize) -> bool {
-        self.listeners[listener].deferred
+        self.places[listener].deferred
     }
 }
 
@@ -97,7 +136,7 @@ mod tests {
         let poll = mio::Poll::new().unwrap();
         let acceptor = Acceptor::new(Vec::new(), poll.registry()).unwrap();
         assert_eq!(acceptor.index_of(token_of_listener(0)), None);
-        let listeners = (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let listeners = (0..2).map(|_| Listener::Tcp(std::net::TcpListener::bind("127.0.0.1:0").unwrap())).collect();
         let acceptor = Acceptor::new(listeners, poll.registry()).unwrap();
         assert_eq!(acceptor.index_of(token_of_listener(1)), Some(1));
         assert_eq!(acceptor.index_of(token_of_listener(2)), None);

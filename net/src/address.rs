@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::str::FromStr;
 
 /// An address to listen on.
@@ -13,6 +14,7 @@ use std::str::FromStr;
 /// | `localhost:8001` | this machine and nobody else, by IPv4 and IPv6 |
 /// | `name.example:8001` | all IP addresses that the name stands for |
 /// | `:8001` | all addresses of this machine, IPv4 and IPv6 |
+/// | `unix:/run/sse.sock` | a socket in the file system, removed at the end |
 ///
 /// Port 0 picks one that is free.
 ///
@@ -32,13 +34,24 @@ enum Kind {
     Ip(SocketAddr),
     Host { name: Box<str>, port: u16 },
     Any { port: u16 },
+    Unix(Box<Path>),
 }
 
 impl Address {
-    /// What is to be bound, IPv4 before IPv6. Of several, those whose family of addresses the machine lacks may be
+    /// Where in the file system it is, if it is there.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Kind::Unix(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// What is to be bound by TCP, IPv4 before IPv6. Of several, those whose family of addresses the machine lacks may be
     /// missing.
     pub(crate) fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match &self.0 {
+            Kind::Unix(_) => Ok(Vec::new()),
             Kind::Ip(addr) => Ok(vec![*addr]),
             Kind::Any { port } => {
                 Ok(vec![(Ipv4Addr::UNSPECIFIED, *port).into(), (Ipv6Addr::UNSPECIFIED, *port).into()])
@@ -73,6 +86,11 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Address, AddressError> {
+        match text.strip_prefix("unix:") {
+            Some("") => return Err(AddressError::NoPath),
+            Some(path) => return Ok(Address(Kind::Unix(Path::new(path).into()))),
+            None => {}
+        }
         if let Ok(addr) = text.parse() {
             return Ok(Address(Kind::Ip(addr)));
         }
@@ -98,6 +116,7 @@ impl fmt::Display for Address {
             Kind::Ip(addr) => addr.fmt(f),
             Kind::Host { name, port } => write!(f, "{name}:{port}"),
             Kind::Any { port } => write!(f, ":{port}"),
+            Kind::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -110,15 +129,19 @@ pub enum AddressError {
     NoPort,
     /// What is before the port is neither an IP address nor a name.
     NoHost,
+    /// There is nothing after `unix:`.
+    NoPath,
 }
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
+            AddressError::NoPath => "there is no path after `unix:`",
             AddressError::NoPort => "it ends in no port from 0 to 65535",
             AddressError::NoHost => "it begins with neither an IP address (IPv6 in brackets) nor a name",
         };
-        write!(f, "{what}; an address is written 127.0.0.1:8001, [::1]:8001, localhost:8001, or :8001 for all")
+        let forms = "127.0.0.1:8001, [::1]:8001, localhost:8001, :8001 for all, or unix:/run/sse.sock";
+        write!(f, "{what}; an address is written {forms}")
     }
 }
 
@@ -130,7 +153,15 @@ mod tests {
 
     #[test]
     fn reads_back_as_it_was_written() {
-        for text in ["127.0.0.1:8001", "[::1]:0", "[fe80::1%2]:80", "localhost:8001", "a-b.example.:65535", ":8001"] {
+        for text in [
+            "127.0.0.1:8001",
+            "[::1]:0",
+            "[fe80::1%2]:80",
+            "localhost:8001",
+            "a-b.example.:65535",
+            ":8001",
+            "unix:/a:1",
+        ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
     }
@@ -153,6 +184,7 @@ mod tests {
             ("http://localhost:80", NoHost),
             ("*:8001", NoHost),
             ("a b:1", NoHost),
+            ("unix:", NoPath),
         ] {
             assert_eq!(text.parse::<Address>(), Err(error), "{text:?}");
         }

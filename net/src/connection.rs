@@ -7,11 +7,11 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::BitOr;
 
-use mio::net::TcpStream;
 use sse_core::Subscription;
 
 use crate::proto::{Http1, SizeLine, StreamFraming, Wrapped};
 use crate::service::Peer;
+use crate::socket::Socket;
 use crate::stream::{EndReason, StreamEnd, StreamView};
 use crate::topic::Places;
 
@@ -33,7 +33,7 @@ const KEEPALIVE: &[u8] = b":keepalive\n";
 
 /// A slab entry.
 pub(crate) struct Connection<S> {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Socket,
     /// An exchange has none but [`Flags::ATTENTIVE`], which stands when it becomes a stream.
     pub(crate) flags: Flags,
     /// The tick of the last byte accepted by the kernel, or of becoming blocked: what keepalives and stalls count
@@ -257,7 +257,7 @@ pub(crate) fn end_of_stream(subscription: &Subscription, reason: EndReason) -> S
 }
 
 /// One read, again if a signal broke in.
-pub(crate) fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read(socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match socket.read(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -267,7 +267,7 @@ pub(crate) fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usiz
 }
 
 /// One write, again if a signal broke in.
-pub(crate) fn write(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+pub(crate) fn write(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match socket.write(bytes) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -278,7 +278,7 @@ pub(crate) fn write(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
 
 /// One write of data in its framing, again if a signal broke in.
 #[inline]
-fn write_wrapped(socket: &mut TcpStream, wrapped: &Wrapped<'_>) -> io::Result<usize> {
+fn write_wrapped(socket: &mut Socket, wrapped: &Wrapped<'_>) -> io::Result<usize> {
     let (slices, first) = wrapped.slices();
     loop {
         match socket.write_vectored(&slices[first..]) {
@@ -291,7 +291,7 @@ fn write_wrapped(socket: &mut TcpStream, wrapped: &Wrapped<'_>) -> io::Result<us
 /// The first part of a flush for a connection with any flag up. `None`: go on with its frames.
 #[cold]
 fn flush_specially<S>(
-    socket: &mut TcpStream,
+    socket: &mut Socket,
     flags: &mut Flags,
     subscription: &mut Subscription,
     stream: &mut Stream<S>,
@@ -327,7 +327,7 @@ fn fall_behind(flags: Flags, subscription: &mut Subscription, max_lag: u64) -> F
 }
 
 /// Sends what comes before frames. `None`: nothing is owed any more.
-fn send_owed(socket: &mut TcpStream, flags: &mut Flags, owed: &mut Vec<u8>) -> Option<Flush> {
+fn send_owed(socket: &mut Socket, flags: &mut Flags, owed: &mut Vec<u8>) -> Option<Flush> {
     if owed.is_empty() {
         return None;
     }

@@ -111,6 +111,9 @@ mod reply;
 mod responder;
 mod retry;
 mod service;
+mod socket;
+#[cfg(unix)]
+mod socket_file;
 mod stream;
 mod timers;
 mod topic;

@@ -2,11 +2,18 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+#[cfg(unix)]
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::address::Address;
+#[cfg(unix)]
+use crate::socket_file::SocketFile;
 
 /// Connections the kernel may hold for us, complete and not yet accepted. Thousands of clients return at once after
 /// a restart; what the kernel allows (`net.core.somaxconn`) caps it.
@@ -35,7 +42,18 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Listeners {
     addrs: Vec<SocketAddr>,
-    per_worker: Vec<Vec<TcpListener>>,
+    addresses: Vec<Address>,
+    per_worker: Vec<Vec<Listener>>,
+}
+
+/// One worker's socket for one address.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    /// The workers have one queue for all: the file system knows no `SO_REUSEPORT`. Each is called for every connection,
+    /// and who comes first takes it. The file goes with the last of them.
+    #[cfg(unix)]
+    Unix(Arc<SocketFile>, UnixListener),
 }
 
 /// One address, bound for each worker.
@@ -54,26 +72,56 @@ impl Listeners {
     /// (`SO_REUSEPORT`), since two servers that halve each other's connections are never meant.
     pub fn bind(addresses: &[Address], workers: usize) -> io::Result<Listeners> {
         let workers = workers.max(1);
-        let mut listeners = Listeners { addrs: Vec::new(), per_worker: (0..workers).map(|_| Vec::new()).collect() };
+        let per_worker = (0..workers).map(|_| Vec::new()).collect();
+        let mut listeners = Listeners { addrs: Vec::new(), addresses: Vec::new(), per_worker };
         for address in addresses {
+            if let Some(path) = address.path() {
+                listeners.add_file(path)?;
+                listeners.addresses.push(address.clone());
+                continue;
+            }
             for Bound { addr, sockets } in bind_together(&address.resolve()?, workers)? {
                 listeners.addrs.push(addr);
+                listeners.addresses.push(addr.into());
                 for (worker, socket) in listeners.per_worker.iter_mut().zip(sockets) {
-                    worker.push(socket);
+                    worker.push(Listener::Tcp(socket));
                 }
             }
         }
         Ok(listeners)
     }
 
-    /// The addresses as bound, in the order given, with the ports that were picked.
+    /// Shares one socket out: who proxies for all clients may have one connection for each of them, so one worker alone
+    /// would have all the work.
+    #[cfg(unix)]
+    fn add_file(&mut self, path: &Path) -> io::Result<()> {
+        let (file, socket) = SocketFile::listen(path, BACKLOG)?;
+        let file = Arc::new(file);
+        for worker in &mut self.per_worker {
+            worker.push(Listener::Unix(Arc::clone(&file), socket.try_clone()?));
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn add_file(&mut self, _path: &Path) -> io::Result<()> {
+        Err(io::Error::new(ErrorKind::Unsupported, "this system has no sockets in its file system"))
+    }
+
+    /// The IP addresses as bound, in the order given, with the ports that were picked.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addrs
     }
 
+    /// All addresses as bound, those in the file system too.
+    #[must_use]
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
     /// Each worker's sockets.
-    pub(crate) fn into_parts(self) -> Vec<Vec<TcpListener>> {
+    pub(crate) fn into_parts(self) -> Vec<Vec<Listener>> {
         self.per_worker
     }
 }
@@ -196,6 +244,7 @@ mod tests {
             let mut accepted = 0;
             while accepted < clients.len() {
                 for listener in listeners.per_worker.iter().flatten() {
+                    let Listener::Tcp(listener) = listener else { panic!("no TCP: {listener:?}") };
                     let Ok((socket, _)) = listener.accept() else { continue };
                     accepted += 1;
                     let socket = SockRef::from(&socket);

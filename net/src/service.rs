@@ -53,7 +53,8 @@ pub trait Service: Send + Sync + 'static {
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The address at the other end of the socket.
+    /// The address at the other end of the socket. Who comes by one in the file system comes from this machine:
+    /// `127.0.0.1`, without a port.
     pub addr: SocketAddr,
     /// Accepted beyond [`Config::max_connections`](crate::Config::max_connections): answer shortly, it is closed
     /// after one answer.

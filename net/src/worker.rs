@@ -30,7 +30,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Events, Poll, Token};
 use slab::Slab;
-use socket2::SockRef;
 use sse_core::{Driver, Hub};
 
 use crate::acceptor::Acceptor;
@@ -39,6 +38,7 @@ use crate::connection::{Connection, Flags, Flush, Role};
 use crate::handle::{Handle, Shared};
 use crate::inbox::{Inbox, Message, Visitor};
 use crate::keepalive::keepalive_ticks;
+use crate::listener::Listener;
 use crate::proto::DateLine;
 use crate::service::Service;
 use crate::stream::EndReason;
@@ -71,7 +71,7 @@ pub(crate) const WAKER_TOKEN: Token = Token(usize::MAX);
 pub(crate) struct Parts<V: Service> {
     pub(crate) poll: Poll,
     pub(crate) inbox: Arc<Inbox<V::Session>>,
-    pub(crate) listeners: Vec<std::net::TcpListener>,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) shared: Arc<Shared<V::Session>>,
     pub(crate) service: Arc<V>,
     pub(crate) hub: Hub,
@@ -378,9 +378,8 @@ impl<V: Service> Worker<V> {
     fn close(&mut self, token: u32, reason: EndReason) {
         let connection = self.connections.remove(token as usize);
         if reason == EndReason::Stalled {
-            // What it doesn't take would keep its socket alive behind our back. It is as good as gone, so a failure to
-            // set this changes nothing.
-            let _ = SockRef::from(&connection.socket).set_linger(Some(Duration::ZERO));
+            // What it doesn't take would keep its socket alive behind our back.
+            connection.socket.drop_unsent();
         }
         // Relaxed: a count on its own.
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);

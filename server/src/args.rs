@@ -21,8 +21,8 @@ use crate::size::Size;
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
-    /// Address to serve: 127.0.0.1:8001, [::1]:8001, localhost:8001, or :8001 for all; port 0 picks one, and the log
-    /// says which. Repeatable
+    /// Address to serve: 127.0.0.1:8001, [::1]:8001, localhost:8001, :8001 for all, or unix:/run/sse.sock; port 0 picks
+    /// one, and the log says which. Repeatable
     #[arg(long, env = "SSE_LISTEN", value_name = "ADDR", value_delimiter = ',', default_value = "127.0.0.1:8001")]
     listen: Vec<Address>,
 

@@ -18,7 +18,8 @@ use sse_net::Address;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Addresses to serve; port 0 picks a free one, and [`Server::local_addrs`](crate::Server::local_addrs) says which.
+    /// Addresses to serve; port 0 picks a free one, and [`Server::local_addrs`](crate::Server::local_addrs) says which. Who
+    /// comes by a socket in the file system counts as `127.0.0.1`, for limits, logs and trust in proxies.
     pub listen: Vec<Address>,
     /// Event-loop threads. By default as many as the cores this process may run on.
     pub workers: usize,

@@ -26,7 +26,7 @@ impl ServerHandle {
         ServerHandle { workers, local_addrs, control }
     }
 
-    /// The addresses served, with the ports that were picked.
+    /// The IP addresses served, with the ports that were picked.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }

@@ -29,7 +29,7 @@ impl Server {
         Server { listeners, app: Arc::new(app), loops, control }
     }
 
-    /// The addresses served, with the ports that were picked.
+    /// The IP addresses served, with the ports that were picked.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         self.listeners.local_addrs()
     }
@@ -55,12 +55,15 @@ impl Server {
     ///
     /// If the system grants no thread or no poll for an event loop.
     pub fn spawn(self) -> io::Result<ServerHandle> {
-        let local_addrs = self.local_addrs().to_vec();
+        let (local_addrs, addresses) = (self.local_addrs().to_vec(), self.listeners.addresses().to_vec());
         let hub = self.app.hub.clone();
         let workers = Workers::spawn(self.listeners, hub, Arc::new(Service(self.app)), self.loops)?;
         self.control.started(workers.handle());
-        for address in &local_addrs {
-            tracing::info!("listening on http://{address}");
+        for address in &addresses {
+            match address.path() {
+                Some(_) => tracing::info!("listening on {address}"),
+                None => tracing::info!("listening on http://{address}"),
+            }
         }
         Ok(ServerHandle::new(workers, local_addrs, self.control))
     }

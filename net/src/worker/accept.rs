@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mio::net::TcpStream;
 use mio::{Interest, Token};
 
 use super::{Worker, token_of};
@@ -12,6 +11,7 @@ use crate::acceptor::{Recovery, recovery};
 use crate::connection::{Connection, Exchange, Flags, Role};
 use crate::proto::{Http1, Timeouts};
 use crate::service::{Peer, Service};
+use crate::socket::Socket;
 use crate::timers::{ConnectionKey, Timer};
 
 /// Connections accepted from one listener at a time: a rush of new ones must not starve those who are there.
@@ -66,7 +66,7 @@ impl<V: Service> Worker<V> {
     }
 
     /// Takes up a connection, unless there are far too many.
-    fn admit(&mut self, mut socket: TcpStream, addr: SocketAddr) {
+    fn admit(&mut self, mut socket: Socket, addr: SocketAddr) {
         // Relaxed: a count on its own. Workers that add at the same time may go over the limit by one each.
         let open = self.shared.connections.load(Ordering::Relaxed);
         let excess = open >= self.config.max_connections;

@@ -12,6 +12,7 @@ use super::*;
 use crate::proto::RequestError;
 use crate::reply::{Reply, StreamReply};
 use crate::service::{Context, Peer};
+use crate::socket::Socket;
 use crate::stream::StreamEnd;
 
 /// `/stream` is a stream; `/gone` is one, too, whose client resets its connection just before it opens; the rest gets an
@@ -67,7 +68,7 @@ impl Bench {
         let worker = Worker::new(Parts {
             poll,
             inbox: Arc::clone(&inbox),
-            listeners: vec![listener],
+            listeners: vec![Listener::Tcp(listener)],
             shared: Arc::new(Shared::new([inbox].into())),
             service: Arc::new(Desk::default()),
             hub: Hub::new(hub),
@@ -89,7 +90,8 @@ impl Bench {
     /// Bytes that the one client has sent and the worker has not read.
     fn unread(&self) -> usize {
         let (_, connection) = self.worker.connections.iter().next().unwrap();
-        connection.socket.peek(&mut [0; 64 << 10]).unwrap()
+        let Socket::Tcp(socket) = &connection.socket else { panic!("no TCP") };
+        socket.peek(&mut [0; 64 << 10]).unwrap()
     }
 
     /// Runs passes as the loop does.

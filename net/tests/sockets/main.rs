@@ -3,6 +3,8 @@
 mod chunks;
 #[cfg(unix)]
 mod descriptors;
+#[cfg(unix)]
+mod files;
 mod http;
 mod lifecycle;
 mod resume;

@@ -80,7 +80,7 @@ fn serve() {
     let left = Instant::now();
     let mut waiting: Vec<_> = servers.iter().zip(KEEPALIVES).collect();
     while !waiting.is_empty() {
-        assert!(left.elapsed() < GONE_WITHIN, "still there: {:?}", waiting.iter().map(|(_, keepalive)| keepalive));
+        assert!(left.elapsed() < GONE_WITHIN, "still there: {waiting:?}");
         waiting.retain(|(server, keepalive)| {
             let is_there = server.connections() > 0;
             if !is_there {

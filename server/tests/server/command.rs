@@ -121,6 +121,34 @@ fn an_address_may_be_a_name_or_all_there_are() {
     }
 }
 
+/// As a proxy on the same machine would use it.
+#[cfg(unix)]
+#[test]
+fn a_socket_in_the_file_system_is_served_and_removed() {
+    use std::io::{Read, Write};
+
+    let path = std::env::temp_dir().join(format!("sse-server-{}.sock", std::process::id()));
+    let listen = format!("unix:{}", path.display());
+    let server = start(&["--listen", &listen, "--trust-proxy", "127.0.0.1", "--drain", "1ms"]);
+    assert!(server.next_line().contains(&format!("listening on {listen}")));
+    let ask = |target: &str| {
+        let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        write!(client, "GET {target} HTTP/1.0\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n").unwrap();
+        client
+    };
+    let _stream = ask("/subscribe/a");
+    assert!(server.next_line().contains("client=203.0.113.9"), "as the proxy said");
+    let mut health = String::new();
+    ask("/health").read_to_string(&mut health).unwrap();
+    assert!(health.ends_with("Active connections: 1"), "{health}");
+
+    let second = run(&["--listen", &listen], &[]);
+    assert!(String::from_utf8(second.stderr).unwrap().contains(&listen));
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
+    assert!(!path.exists());
+}
+
 #[test]
 fn an_address_in_use_is_named() {
     let first = start(&[]);

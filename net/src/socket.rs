@@ -1,0 +1,99 @@
+//! A connection's socket: TCP, or one in the file system.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
+use socket2::SockRef;
+
+/// What a connection is written to and read from.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Socket {
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => socket.shutdown(how),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.shutdown(how),
+        }
+    }
+
+    /// Closing drops what the peer has not taken, instead of keeping it for as long as the peer likes. For what lies in the
+    /// file system that is so by itself: the peer has it already.
+    pub(crate) fn drop_unsent(&self) {
+        match self {
+            // Who is told so is as good as gone: a failure changes nothing.
+            Socket::Tcp(socket) => drop(SockRef::from(socket).set_linger(Some(Duration::ZERO))),
+            #[cfg(unix)]
+            Socket::Unix(_) => {}
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => socket.read(buffer),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.read(buffer),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => socket.write(bytes),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => socket.write_vectored(pieces),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.write_vectored(pieces),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Source for Socket {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => socket.register(registry, token, interests),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.register(registry, token, interests),
+        }
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => socket.reregister(registry, token, interests),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.reregister(registry, token, interests),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => socket.deregister(registry),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.deregister(registry),
+        }
+    }
+}
