@@ -85,8 +85,8 @@ fn problem(error: &EventError) -> Problem {
         EventError::Namespace(_) | EventError::Frame(FrameError::DataNotUtf8 { .. }) => StatusCode::BAD_REQUEST,
         EventError::Frame(FrameError::FrameTooLong { .. }) => {
             let detail = format!(
-                "{error}, since each line of its data takes six more than its text; what takes more than readers may \
-                 fall behind (--max-lag) would cost the slower ones their connections"
+                "{error}: each line of its data takes six more than its text. No event may put its readers behind by \
+                 itself: raise --max-lag, or publish less at once"
             );
             return Problem::from_words(StatusCode::PAYLOAD_TOO_LARGE, detail);
         }

@@ -2,7 +2,7 @@
 
 use sse_server::{Config, EventId};
 
-use crate::support::{Running, Stream, eventually, with_history};
+use crate::support::{Running, Stream, config, eventually, with_history};
 
 /// Frames far smaller than what a reader may lag, which is less than what waits for it when it is found out.
 const FRAME: usize = 16 * 1024;
@@ -89,6 +89,25 @@ fn others_are_disconnected_and_resume_where_they_were() {
     let mut stream = Stream::open(server.address(), target, &[&header(last)]);
     let next = server.publish("/pets", "", "next");
     stream.expect(&format!("id:{last}\n\ndata:next\nid:{next}\n\n"));
+}
+
+/// Who is sent the largest event there may be, and takes its time, is not behind.
+#[test]
+fn one_event_puts_nobody_behind() {
+    // More than sockets hold.
+    let max_lag = 16 << 20;
+    let server = Running::new(Config { max_lag, max_body: 16 << 20, ..config() });
+    let mut stream = server.subscribe("/subscribe/a");
+    let largest = "x".repeat(max_lag as usize);
+    assert_eq!(server.post("/publish/a?event=named", &largest).status, 200);
+    eventually(|| {
+        let status = server.get("/admin/status.json").json();
+        (status["connections"][0]["bytes_sent"].as_u64() > Some(0)).then_some(())
+    });
+    let status = server.get("/admin/status.json").json();
+    assert!(status["lag"]["greatest"].as_u64() > Some(0), "{status}");
+    stream.expect(&format!("event:named\ndata:{largest}\n\n"));
+    assert_eq!(server.get("/admin/status.json").json()["slow_consumers"]["disconnected"], 0);
 }
 
 /// What a stream that broke off may be resumed after.
