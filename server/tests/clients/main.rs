@@ -231,6 +231,15 @@ fn admin_page() {
     assert_eq!(browser.value("text('#events')").as_str().map(|text| text.contains("noon")), Some(true));
     assert_eq!(browser.value("text('#events')").as_str().map(|text| text.contains("stranger")), Some(false));
 
+    // A comma within a name is not one between two: the row of such a stream subscribes to the same.
+    let _comma = server.subscribe("/a%2C/b", "with a comma");
+    let rows = "[...document.querySelectorAll('#connections button')].filter((row) => row.textContent === '/a%2C/b')";
+    browser.wait_for(&format!("{rows}.length === 1"));
+    browser.value(&format!("{rows}[0].click()"));
+    browser.wait_for(&format!("{rows}.length === 2"));
+    server.publish("/a%2C/b", "", "Spaniel");
+    browser.wait_for("text('#events .event-data') === 'Spaniel'");
+
     assert_ne!(browser.value("document.title"), json!("owned"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
     fs::write(target().join("admin.png"), browser.screenshot()).expect("target/ is writable");
