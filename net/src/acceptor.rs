@@ -17,10 +17,10 @@ use crate::socket_file::SocketFile;
 
 /// A worker's listeners.
 pub(crate) struct Acceptor {
-    places: Vec<Place>,
+    entrances: Vec<Entrance>,
 }
 
-struct Place {
+struct Entrance {
     source: Source,
     /// Its next turn is arranged for, by the worker's list or a timer: an edge must not arrange for another.
     deferred: bool,
@@ -39,7 +39,7 @@ enum Source {
 
 impl Acceptor {
     pub(crate) fn new(listeners: Vec<Listener>, registry: &Registry) -> io::Result<Acceptor> {
-        let mut acceptor = Acceptor { places: Vec::with_capacity(listeners.len()) };
+        let mut acceptor = Acceptor { entrances: Vec::with_capacity(listeners.len()) };
         for (index, listener) in listeners.into_iter().enumerate() {
             let token = token_of_listener(index);
             let source = match listener {
@@ -55,7 +55,7 @@ impl Acceptor {
                     Source::Unix { _file: file, listener }
                 }
             };
-            acceptor.places.push(Place { source, deferred: false });
+            acceptor.entrances.push(Entrance { source, deferred: false });
         }
         Ok(acceptor)
     }
@@ -63,12 +63,12 @@ impl Acceptor {
     /// Which listener has this token.
     pub(crate) fn index_of(&self, token: Token) -> Option<usize> {
         let index = (usize::MAX - 1).checked_sub(token.0)?;
-        (index < self.places.len()).then_some(index)
+        (index < self.entrances.len()).then_some(index)
     }
 
     /// The next connection, and who is at its other end. In the file system that is a process of this machine.
     pub(crate) fn accept(&self, listener: usize) -> io::Result<(Socket, SocketAddr)> {
-        match &self.places[listener].source {
+        match &self.entrances[listener].source {
             Source::Tcp(listener) => listener.accept().map(|(socket, addr)| (Socket::Tcp(socket), addr)),
             #[cfg(unix)]
             Source::Unix { listener, .. } => {
@@ -79,16 +79,16 @@ impl Acceptor {
 
     /// This listener's next turn is arranged for.
     pub(crate) fn defer(&mut self, listener: usize) {
-        self.places[listener].deferred = true;
+        self.entrances[listener].deferred = true;
     }
 
     /// That turn has come.
     pub(crate) fn resume(&mut self, listener: usize) {
-        self.places[listener].deferred = false;
+        self.entrances[listener].deferred = false;
     }
 
     pub(crate) fn is_deferred(&self, listener: usize) -> bool {
-        self.places[listener].deferred
+        self.entrances[listener].deferred
     }
 }
 

@@ -28,11 +28,11 @@ impl Socket {
         }
     }
 
-    /// Closing drops what the peer has not taken, instead of keeping it for as long as the peer likes. For what lies in the
-    /// file system that is so by itself: the peer has it already.
+    /// Makes closing drop what the peer has not taken. Otherwise the kernel keeps it until the peer takes it. In the file
+    /// system it lies in the peer's own buffer, and goes with the peer.
     pub(crate) fn drop_unsent(&self) {
         match self {
-            // Who is told so is as good as gone: a failure changes nothing.
+            // A failure costs the memory of one buffer for a while, and nobody could do anything about it.
             Socket::Tcp(socket) => drop(SockRef::from(socket).set_linger(Some(Duration::ZERO))),
             #[cfg(unix)]
             Socket::Unix(_) => {}
