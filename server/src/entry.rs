@@ -67,7 +67,7 @@ impl<'a> Entry<'a> {
     pub(crate) fn offset_of(&self, error: &EventError) -> usize {
         let field = match error {
             EventError::Namespace(_) => self.fields.namespace,
-            EventError::Frame(FrameError::NameHasControl | FrameError::NameReserved) => {
+            EventError::Frame(FrameError::NameHasControl | FrameError::NameReserved { .. }) => {
                 self.fields.event.unwrap_or(self.fields.data)
             }
             _ => self.fields.data,
@@ -226,7 +226,7 @@ mod tests {
         let entry = Entry::parse(br#"{"namespace":"a","event":"gap","data":1}"#).unwrap();
         let namespace = EventError::Namespace(sse_core::NamespaceError::NotAbsolute);
         assert_eq!(entry.offset_of(&namespace), 13);
-        assert_eq!(entry.offset_of(&FrameError::NameReserved.into()), 25);
+        assert_eq!(entry.offset_of(&FrameError::NameReserved { name: "gap" }.into()), 25);
         assert_eq!(entry.offset_of(&FrameError::DataTooLong { limit: 1 }.into()), 38);
     }
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use http::{Request, Response};
 use mio::Waker;
+use socket2::SockRef;
 use sse_core::{Event, Filter, HubConfig};
 
 use super::exchanges::ACTIONS_PER_TURN;
