@@ -7,6 +7,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::BitOr;
 
+use smallvec::SmallVec;
 use sse_core::Subscription;
 
 use crate::proto::{Http1, SizeLine, StreamFraming, Wrapped};
@@ -276,9 +277,18 @@ pub(crate) fn write(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// Writes up to this size are put together first: a vectored call of three pieces costs some 250 ns more than a plain one
+/// of the same bytes, which is a tenth of a small write.
+const SMALL_WRITE_BYTES: usize = 1024;
+
 /// One write of data in its framing, again if a signal broke in.
 #[inline]
 fn write_wrapped(socket: &mut Socket, wrapped: &Wrapped<'_>) -> io::Result<usize> {
+    if wrapped.bytes() <= SMALL_WRITE_BYTES {
+        let mut together = SmallVec::<[u8; SMALL_WRITE_BYTES]>::new();
+        wrapped.pieces().iter().for_each(|piece| together.extend_from_slice(piece));
+        return write(socket, &together);
+    }
     let (slices, first) = wrapped.slices();
     loop {
         match socket.write_vectored(&slices[first..]) {

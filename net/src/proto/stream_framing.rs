@@ -74,7 +74,7 @@ impl StreamFraming {
     pub fn encode(&mut self, text: &[u8], out: &mut Vec<u8>) {
         let mut line = SizeLine::default();
         let wrapped = self.wrap([text, &[]], &mut line);
-        wrapped.pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+        wrapped.pieces().iter().for_each(|piece| out.extend_from_slice(piece));
         let sent = self.settle(&wrapped, wrapped.bytes());
         debug_assert_eq!(sent, Sent { data: text.len(), rest: &[] });
     }
@@ -115,6 +115,12 @@ impl<'a> Wrapped<'a> {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.pieces.iter().map(|piece| piece.len()).sum()
+    }
+
+    /// What is to be written, one piece after the other; any may be empty.
+    #[must_use]
+    pub fn pieces(&self) -> &[&'a [u8]] {
+        &self.pieces[self.first..]
     }
 
     /// The pieces, for one vectored write; those before the index are empty.
