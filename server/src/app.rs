@@ -96,10 +96,10 @@ impl App {
     /// request is answered without its body, by the same way, so that middleware goes first there too.
     pub(crate) fn takes_body(&self, head: &http::Request<()>) -> bool {
         let Ok(path) = Path::decode(head.uri().path()) else { return false };
-        if let Some(methods) = self.routes.find(path.whole()) {
+        if let Some(methods) = self.routes.find(path.as_str()) {
             return methods.handler(head.method()).is_some();
         }
-        let is_publish = matches!(self.router.route(&path), Some(Route::Publish { .. } | Route::PublishBatch));
+        let is_publish = matches!(self.router.route(&path), Some(Route::Publish { .. }));
         is_publish && self.publish && head.method() == Method::POST
     }
 
@@ -198,8 +198,7 @@ impl App {
         }
         match route {
             Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
-            Route::Publish { namespace } => publish::single(self.publishing()?, request, namespace),
-            Route::PublishBatch => publish::batch(self.publishing()?, request),
+            Route::Publish { namespace } => publish::answer(self.publishing()?, request, namespace),
             Route::AdminPage => self.admin()?.page.answer(),
             Route::AdminWithoutSlash => self.admin().map(|_| admin::redirect()),
             Route::Status => Ok(self.admin()?.status.answer(handle)),

@@ -111,7 +111,7 @@ pub(crate) struct Args {
     pub(crate) log_format: LogFormat,
 
     /// On SIGTERM or SIGINT: time over which open streams are closed
-    #[arg(long, env = "SSE_DRAIN", value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
+    #[arg(long, env = "SSE_DRAIN", value_name = "DURATION", default_value = "8s", value_parser = parse_duration)]
     pub(crate) drain: Duration,
 
     #[command(subcommand)]

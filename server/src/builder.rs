@@ -83,8 +83,8 @@ impl Builder {
         self
     }
 
-    /// With a route: `path` exactly as clients send it, or everything beneath it if it ends in `/*`. Such routes go
-    /// before the server's own. The handler runs on an event loop's thread and must not block; see [`Reply::later`]. If it
+    /// With a route: `path`, with or without a slash at its end, or that and everything beneath it if it ends in `/*`. Such
+    /// routes go before the server's own. The handler runs on an event loop's thread and must not block; see [`Reply::later`]. If it
     /// panics, its request is answered with `500`.
     pub fn route(
         mut self,

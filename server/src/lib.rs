@@ -61,6 +61,7 @@ mod limits;
 pub mod load;
 mod middleware;
 mod namespaces;
+mod parameters;
 mod path;
 mod problem;
 mod proxy;

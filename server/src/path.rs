@@ -12,17 +12,16 @@ use percent_encoding::percent_decode_str;
 /// A decoded path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Path {
-    /// With the slash at the end, if the request wrote one.
+    /// Without a slash at its end, but for the root's.
     text: String,
-    /// Where the path ends without that slash; the root's is its own.
-    end: usize,
+    trailing_slash: bool,
 }
 
 impl Path {
     pub(crate) fn decode(raw: &str) -> Result<Path, PathError> {
         let segments = raw.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
         if segments.is_empty() {
-            return Ok(Path { text: "/".to_owned(), end: 1 });
+            return Ok(Path { text: "/".to_owned(), trailing_slash: true });
         }
         let (segments, trailing_slash) = match segments.strip_suffix('/') {
             Some(segments) => (segments, true),
@@ -33,26 +32,18 @@ impl Path {
             text.push('/');
             push_segment(&mut text, segment)?;
         }
-        let end = text.len();
-        if trailing_slash {
-            text.push('/');
-        }
-        Ok(Path { text, end })
+        Ok(Path { text, trailing_slash })
     }
 
     /// `/`, or `/a/b` without a slash at its end.
     pub(crate) fn as_str(&self) -> &str {
-        &self.text[..self.end]
-    }
-
-    /// The same with the slash at its end, if the request wrote one.
-    pub(crate) fn whole(&self) -> &str {
         &self.text
     }
 
-    /// Whether the request wrote a slash at the end.
+    /// Whether the request wrote a slash at the end. It names the same thing as without: for the links of a page alone it
+    /// makes a difference.
     pub(crate) fn trailing_slash(&self) -> bool {
-        self.text.ends_with('/')
+        self.trailing_slash
     }
 
     /// What comes after `prefix` (itself a decoded path): `/` for the prefix alone, nothing if the path lies elsewhere.

@@ -5,34 +5,54 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue}
 use sse_core::{Event, EventError, FrameError, Hub};
 
 use crate::batch::{self, Fault, FaultKind, Form};
+use crate::path;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::text::shortened;
 
-/// `POST /publish/<namespace>?event=NAME` (an empty name is none): the body is the data, whatever type it claims to be (`curl -d` says it is a
-/// form). `POST /publish/` publishes to the root, unless the body says that it is a batch.
-pub(crate) fn single(hub: &Hub, request: &Request, namespace: &str) -> Result<Reply, Problem> {
-    if namespace == "/" && form(request).is_some() {
-        return batch(hub, request);
-    }
+/// What a `POST` to `/publish` or beneath it asks for: at `/publish` itself a batch, if the body says that it is one, or
+/// else an event for the root.
+pub(crate) fn answer(hub: &Hub, request: &Request, namespace: &str) -> Result<Reply, Problem> {
     refuse_coded(request)?;
-    let name = request.query_bytes("event").unwrap_or_default();
-    let name = str::from_utf8(&name).map_err(|_| {
-        Problem::new(StatusCode::BAD_REQUEST, "The event name is not UTF-8 once its percent escapes are decoded.")
+    match form(request) {
+        Some(form) if namespace == "/" => batch(hub, request, form),
+        None if namespace == "/" && looks_like_a_batch(request.body()) => {
+            let detail = "This looks like a batch, but its type doesn't say so. Send it with `Content-Type: \
+                          application/x-ndjson` (one event a line) or `application/json` (an event or an array of them), \
+                          or a single event to /publish/<namespace>.";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+        }
+        _ => single(hub, request, namespace),
+    }
+}
+
+/// Whether this may be a batch whose type was forgotten: as one event it would reach nobody that it is meant for.
+fn looks_like_a_batch(body: &[u8]) -> bool {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    matches!(body.trim_ascii_start(), [b'{' | b'[', ..])
+}
+
+/// `POST /publish/<namespace>?event=NAME` (an empty name is none): the body is the data, whatever type it claims to be
+/// (`curl -d` says it is a form).
+fn single(hub: &Hub, request: &Request, namespace: &str) -> Result<Reply, Problem> {
+    let mut names = request.query_raw("event");
+    let name = names.next().unwrap_or_default();
+    if names.next().is_some() {
+        let detail = "The query names the event twice: an event has one name.";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    let name = path::decode_query_value(name).map_err(|error| {
+        let detail = format!("The event name {:?} in the query can't be read. {error}", shortened(name));
+        Problem::new(StatusCode::BAD_REQUEST, detail)
     })?;
-    let event = Event::new(namespace, request.body()).named(name);
+    let event = Event::new(namespace, request.body()).named(&name);
     let id = hub.publish(&event).map_err(|error| problem(&error))?;
     Ok(Reply::json(format!(r#"{{"id":"{id}"}}"#)))
 }
 
-/// `POST /publish`: all events of a batch, or none.
-pub(crate) fn batch(hub: &Hub, request: &Request) -> Result<Reply, Problem> {
-    let Some(form) = form(request) else {
-        let detail = "Send a batch with `Content-Type: application/x-ndjson` (one event a line) or `application/json` \
-                      (an array of events), or a single event to /publish/<namespace> (/publish/ is the root).";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    };
-    refuse_coded(request)?;
+/// All events of a batch, or none.
+fn batch(hub: &Hub, request: &Request, form: Form) -> Result<Reply, Problem> {
     let prepared = batch::read(form, request.body(), |event| hub.prepare(event)).map_err(fault)?;
     // From here on nothing can fail.
     let published = prepared.len();

@@ -34,11 +34,12 @@ impl Request {
         self.inner.uri()
     }
 
-    /// The path, its percent escapes decoded: `/%61dmin/` is `/admin/`. What looks at paths sees them as routing does,
-    /// and one that can't be decoded is refused before anyone sees it. [`uri`](Self::uri) has it as it was sent.
+    /// The path, its percent escapes decoded, without a slash at its end: `/%61dmin/` is `/admin`, and the root is `/`. What
+    /// looks at paths sees them as routing does, and one that can't be decoded is refused before anyone sees it.
+    /// [`uri`](Self::uri) has it as it was sent.
     pub fn path(&self) -> &str {
         match &self.path {
-            Ok(path) => path.whole(),
+            Ok(path) => path.as_str(),
             Err(_) => self.inner.uri().path(),
         }
     }
@@ -48,26 +49,32 @@ impl Request {
         self.path.as_ref().map_err(|&error| error)
     }
 
-    /// The first value of this name in the query, decoded; what is no UTF-8 in it becomes `U+FFFD`.
-    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.query_bytes(name).map(|value| match value {
-            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-        })
+    /// All values of this name in the query, in their order, decoded; what is no UTF-8 in them becomes `U+FFFD`. A client
+    /// may repeat a parameter, and subscriptions take every `namespace`: what decides by a parameter must look at all of
+    /// its values.
+    pub fn query<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
+        self.query_raw(name).map(decode)
     }
 
-    /// The same before anyone has looked whether it is UTF-8.
-    pub(crate) fn query_bytes(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.query_raw(name).next().map(decode)
+    /// All values of any of these names, in the order of the query.
+    pub(crate) fn query_of<'r>(&'r self, names: &'r [&str]) -> impl Iterator<Item = Cow<'r, str>> {
+        self.query_pairs().filter(|(key, _)| names.contains(&&*decode(key))).map(|(_, value)| decode(value))
     }
 
-    /// All values of this name in the query, as they were sent.
-    pub(crate) fn query_raw<'r>(&'r self, name: &str) -> impl Iterator<Item = &'r str> {
+    /// All values of this name, as they were sent.
+    pub(crate) fn query_raw<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
+        self.query_pairs().filter(move |(key, _)| *decode(key) == *name).map(|(_, value)| value)
+    }
+
+    /// The names of all parameters, decoded.
+    pub(crate) fn query_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.query_pairs().map(|(key, _)| decode(key))
+    }
+
+    /// Names and values as they were sent.
+    pub(crate) fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.inner.uri().query().unwrap_or_default().split('&');
-        pairs
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .filter(|(key, _)| *decode(key) == *name.as_bytes())
-            .map(|(_, value)| value)
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 
     /// All headers.
@@ -98,11 +105,12 @@ impl Request {
 }
 
 /// As `application/x-www-form-urlencoded` has it: `+` is a space.
-fn decode(text: &str) -> Cow<'_, [u8]> {
+fn decode(text: &str) -> Cow<'_, str> {
     if text.contains('+') {
-        return Cow::Owned(percent_decode_str(&text.replace('+', " ")).collect());
+        let spaced = text.replace('+', " ");
+        return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
     }
-    percent_decode_str(text).into()
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 #[cfg(test)]
@@ -110,16 +118,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn query_values_are_decoded_and_the_first_counts() {
+    fn query_values_are_decoded_and_none_is_hidden() {
         let inner =
             http::Request::get("/publish/a?event=new+dog%21&event=x&empty=&flag&a%2Bb=%ff").body(Bytes::new()).unwrap();
         let request = Request::new(inner, [192, 0, 2, 1].into(), ([192, 0, 2, 1], 4711).into());
-        assert_eq!(request.query("event").as_deref(), Some("new dog!"));
-        assert_eq!(request.query("empty").as_deref(), Some(""));
-        assert_eq!(request.query("flag").as_deref(), Some(""));
-        assert_eq!(request.query("a+b").as_deref(), Some("\u{FFFD}"));
-        assert_eq!(request.query_bytes("a+b").as_deref(), Some(&[0xff][..]));
-        assert_eq!(request.query("other"), None);
+        let values = |name| request.query(name).collect::<Vec<_>>();
+        assert_eq!(values("event"), ["new dog!", "x"]);
+        assert_eq!(values("empty"), [""]);
+        assert_eq!(values("flag"), [""]);
+        assert_eq!(values("a+b"), ["\u{FFFD}"]);
+        assert!(values("other").is_empty());
         assert_eq!(request.query_raw("event").collect::<Vec<_>>(), ["new+dog%21", "x"]);
+        assert_eq!(request.query_names().collect::<Vec<_>>(), ["event", "event", "empty", "flag", "a+b"]);
     }
 }

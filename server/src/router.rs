@@ -14,8 +14,6 @@ pub(crate) enum Route<'p> {
     Publish {
         namespace: &'p str,
     },
-    /// `/publish` itself: for batches, whose lines name their namespaces.
-    PublishBatch,
     AdminPage,
     /// `/admin`, which the page's relative links need with a slash at the end.
     AdminWithoutSlash,
@@ -29,7 +27,7 @@ impl Route<'_> {
     /// The value of `Allow`.
     pub(crate) fn allow(&self) -> &'static str {
         match self {
-            Route::Publish { .. } | Route::PublishBatch => "POST, OPTIONS",
+            Route::Publish { .. } => "POST, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
     }
@@ -73,7 +71,6 @@ impl Router {
             "/health" => Route::Health,
             "/healthz" => Route::Alive,
             "/readyz" => Route::Ready,
-            "/publish" if !path.trailing_slash() => Route::PublishBatch,
             _ => {
                 return match path.below("/publish") {
                     Some(namespace) => Some(Route::Publish { namespace }),
@@ -105,7 +102,7 @@ mod tests {
             ("/subscribe/pets", r#"Subscribe { namespace: "/pets" }"#),
             ("/subscribe/pets/", r#"Subscribe { namespace: "/pets" }"#),
             ("/subscriber", "none"),
-            ("/publish", "PublishBatch"),
+            ("/publish", r#"Publish { namespace: "/" }"#),
             ("/publish/", r#"Publish { namespace: "/" }"#),
             ("/publish/pets/dogs", r#"Publish { namespace: "/pets/dogs" }"#),
             ("/admin", "AdminWithoutSlash"),
@@ -142,7 +139,7 @@ mod tests {
     fn each_route_knows_its_methods() {
         assert!(Route::Health.allows(&Method::HEAD));
         assert!(!Route::Health.allows(&Method::POST));
-        assert!(Route::PublishBatch.allows(&Method::POST));
-        assert!(!Route::PublishBatch.allows(&Method::GET));
+        assert!(Route::Publish { namespace: "/" }.allows(&Method::POST));
+        assert!(!Route::Publish { namespace: "/" }.allows(&Method::GET));
     }
 }

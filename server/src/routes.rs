@@ -10,11 +10,11 @@ use crate::request::Request;
 
 pub(crate) type Handler = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
 
-/// Paths to what answers on them. Paths are compared as requests have them: decoded, with a slash at the end or without.
+/// Paths to what answers on them. Paths are compared as requests have them: decoded, and without a slash at the end.
 #[derive(Default)]
 pub(crate) struct Routes {
     exact: HashMap<String, Methods>,
-    /// What was registered as `/assets/*`, as `/assets/`; the longest first.
+    /// What was registered as `/assets/*`, as `/assets`, and for everything as the empty path; the longest first.
     subtrees: Vec<(String, Methods)>,
 }
 
@@ -24,9 +24,14 @@ impl Routes {
             return Err(ConfigError::new("route", format!("{path:?} doesn't begin with a slash")));
         }
         let methods = match path.strip_suffix('*') {
-            Some(subtree) if subtree.ends_with('/') => self.subtree(subtree),
-            Some(_) => return Err(ConfigError::new("route", format!("{path:?} has a `*` that isn't a whole segment"))),
-            None => self.exact.entry(path.to_owned()).or_default(),
+            Some(subtree) => match subtree.strip_suffix('/') {
+                Some(subtree) => self.subtree(subtree),
+                None => {
+                    return Err(ConfigError::new("route", format!("{path:?} has a `*` that isn't a whole segment")));
+                }
+            },
+            None if path == "/" => self.exact.entry(path.to_owned()).or_default(),
+            None => self.exact.entry(path.strip_suffix('/').unwrap_or(path).to_owned()).or_default(),
         };
         if methods.get(&method).is_some() {
             return Err(ConfigError::new("route", format!("{method} {path} is there twice")));
@@ -55,7 +60,9 @@ impl Routes {
 
     pub(crate) fn find(&self, path: &str) -> Option<&Methods> {
         self.exact.get(path).or_else(|| {
-            self.subtrees.iter().find(|(subtree, _)| path.starts_with(subtree.as_str())).map(|(_, methods)| methods)
+            let covers =
+                |subtree: &str| path.strip_prefix(subtree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            self.subtrees.iter().find(|(subtree, _)| covers(subtree)).map(|(_, methods)| methods)
         })
     }
 }
@@ -109,9 +116,17 @@ mod tests {
         assert_eq!(allow("/a/x").as_deref(), Some("GET, HEAD, OPTIONS"));
         assert_eq!(allow("/a/b/x").as_deref(), Some("POST, OPTIONS"));
         assert_eq!(allow("/a/b/c").as_deref(), Some("PUT, OPTIONS"));
-        assert_eq!(allow("/a/").as_deref(), Some("GET, HEAD, OPTIONS"));
-        assert_eq!(allow("/a"), None);
+        assert_eq!(allow("/a").as_deref(), Some("GET, HEAD, OPTIONS"));
+        assert_eq!(allow("/ab"), None);
         assert_eq!(allow("/"), None);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_makes_no_difference() {
+        let mut routes = routes(&[(Method::GET, "/a/"), (Method::GET, "/b/*")]);
+        assert!(routes.find("/a").is_some() && routes.find("/b").is_some());
+        assert!(routes.insert(Method::GET, "/a", handler()).is_err(), "there already");
+        assert!(self::routes(&[(Method::GET, "/*")]).find("/any/thing").is_some());
     }
 
     #[test]

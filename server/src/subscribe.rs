@@ -9,22 +9,32 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use sse_core::{Filter, Limits, Pattern};
 
+use crate::parameters;
 use crate::path;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::text::shortened;
 
 /// The stream of the namespace or pattern that the path names, or of those that the query names.
 pub(crate) fn answer(request: &Request, namespace: &str, limits: &Limits) -> Result<Reply, Problem> {
-    let mut named = request.query_raw("namespace").peekable();
+    for name in request.query_names() {
+        if let Some(meant) = parameters::meant(&name) {
+            let name = shortened(&name);
+            let detail = format!("The query has a parameter {name:?}, which means nothing here: write `{meant}=`.");
+            return Err(bad_request(detail));
+        }
+    }
+    let mut named = request.query_raw(parameters::NAMESPACE).peekable();
     if named.peek().is_none() {
         let filter = Filter::parse_within(namespace, limits);
         return filter.map(Reply::subscribe).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error));
     }
     if namespace != "/" {
         let detail = format!(
-            "The path names {namespace:?} and the query names namespaces too: \
-             name one in the path, or all of them in the query of the root."
+            "The path names {:?} and the query names namespaces too: \
+             name one in the path, or all of them in the query of the root.",
+            shortened(namespace)
         );
         return Err(bad_request(detail));
     }
@@ -32,7 +42,7 @@ pub(crate) fn answer(request: &Request, namespace: &str, limits: &Limits) -> Res
 }
 
 fn several<'q>(named: impl Iterator<Item = &'q str>, limits: &Limits) -> Result<Filter, Problem> {
-    // One more than may be says that they are too many: no more is done for whoever sends ten thousand.
+    // One more than may be says that they are too many: no more is done for a client that sends ten thousand.
     let named = named.take(Filter::MAX_PATTERNS + 1);
     let patterns: Vec<_> = named.map(|raw| pattern(raw, limits)).collect::<Result<_, _>>()?;
     Filter::any_of(patterns).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))
@@ -43,10 +53,12 @@ fn pattern(raw: &str, limits: &Limits) -> Result<Pattern, Problem> {
     if raw.is_empty() {
         return Err(bad_request("The query has an empty `namespace=`: write `/` for everything, or leave it out."));
     }
-    let text = path::decode_query_value(raw)
-        .map_err(|error| bad_request(format!("The namespace {raw:?} in the query can't be read. {error}")))?;
-    Pattern::parse_within(&text, limits)
-        .map_err(|error| bad_request(format!("The namespace {text:?} in the query can't be used: {error}.")))
+    let text = path::decode_query_value(raw).map_err(|error| {
+        bad_request(format!("The namespace {:?} in the query can't be read. {error}", shortened(raw)))
+    })?;
+    Pattern::parse_within(&text, limits).map_err(|error| {
+        bad_request(format!("The namespace {:?} in the query can't be used: {error}.", shortened(&text)))
+    })
 }
 
 fn bad_request(detail: impl Into<String>) -> Problem {

@@ -19,7 +19,7 @@ fn a_body_is_read_where_something_takes_it() {
     let rows = [
         row(RFC, with_evil_body("POST", "/publish/a")).answers([200]),
         row(RFC, with_evil_body("POST", "/publish/a/")).answers([200]),
-        row(RFC, with_evil_body("POST", "/publish")).answers([415]),
+        row(RFC, with_evil_body("POST", "/publish")).answers([200]),
         row(RFC, with_evil_body("POST", "/echo")).echoes(EVIL),
         row(RFC, with_evil_body("POST", "/nowhere")).refused(404),
         row(RFC, with_evil_body("POST", "/subscribe/a")).refused(405),

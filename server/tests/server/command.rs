@@ -47,7 +47,7 @@ fn help_explains_every_flag_with_its_default() {
         ("--cors-max-age <DURATION>", "left to them"),
         ("--trust-proxy <CIDR>", "none"),
         ("--log-format <FORMAT>", "text"),
-        ("--drain <DURATION>", "20s"),
+        ("--drain <DURATION>", "8s"),
     ] {
         let (_, rest) = help.split_once(&format!("{flag}\n")).unwrap_or_else(|| panic!("{flag} is missing: {help}"));
         let own = rest.split("\n      --").next().unwrap();
@@ -214,7 +214,8 @@ fn a_signal_drains_and_exits_with_success() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let server = start(&[&["--drain", "720h"][..], &BARE].concat());
+    // One worker: another without streams would be gone at once, and with it who is on the way to it.
+    let server = start(&[&["--drain", "720h", "--workers", "1"][..], &BARE].concat());
     let stream = Stream::open(server.address, "/subscribe/a", &[]);
     server.signal(Signal::INT);
     eventually(|| (get(server.address, "/readyz").status == 503).then_some(()));

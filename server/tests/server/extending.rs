@@ -179,6 +179,44 @@ fn a_stream_on_a_route_resumes_as_ours_do() {
     }
 }
 
+/// `/publish/orders/` is no way past a route `/publish/orders`, nor past middleware that watches it.
+#[test]
+fn a_slash_at_the_end_of_a_path_makes_no_difference() {
+    let server = Running::build(
+        builder()
+            .middleware(|request| match request.path() {
+                "/secret" => Verdict::refuse(StatusCode::FORBIDDEN, "Not for you."),
+                _ => Verdict::pass(),
+            })
+            .route(Method::POST, "/publish/orders", |_| Reply::text("checked"))
+            .route(Method::GET, "/ends/", |_| Reply::text("ends"))
+            .route(Method::GET, "/files/*", |request| Reply::text(request.path().to_owned())),
+    );
+    for slash in ["", "/"] {
+        assert_eq!(server.post(&format!("/publish/orders{slash}"), "x").body, "checked");
+        assert_eq!(server.get(&format!("/ends{slash}")).body, "ends");
+        assert_eq!(server.get(&format!("/secret{slash}")).status, 403);
+        assert_eq!(server.get(&format!("/files{slash}")).body, "/files");
+        assert_eq!(server.get(&format!("/files/a{slash}")).body, "/files/a");
+    }
+    assert_eq!(server.published(), 0);
+}
+
+/// What is seen of a repeated parameter is what counts.
+#[test]
+fn middleware_sees_all_values_of_a_parameter() {
+    let server = Running::build(builder().middleware(|request| {
+        match request.query("namespace").all(|namespace| namespace.starts_with("/open/")) {
+            true => Verdict::pass(),
+            false => Verdict::refuse(StatusCode::FORBIDDEN, "Not for you."),
+        }
+    }));
+    assert_eq!(server.subscribe("/subscribe?namespace=/open/a&namespace=/open/b").head.status, 200);
+    for query in ["namespace=/open/a&namespace=/secret", "namespace=/open/a&%6Eamespace=%2Fsecret"] {
+        assert_eq!(server.get(&format!("/subscribe?{query}")).status, 403, "{query}");
+    }
+}
+
 #[test]
 fn middleware_may_expose_headers_beside_ours() {
     let expose = HeaderName::from_static("access-control-expose-headers");

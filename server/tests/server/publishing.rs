@@ -19,7 +19,9 @@ fn the_body_is_the_data_and_the_query_names_the_event() {
         ("/publish/pets?event=", "no name", "data:no name\n\n"),
         ("/publish/pets/", "slash", "data:slash\n\n"),
         ("/publish/", "root", "data:root\n\n"),
+        ("/publish", "root, too", "data:root, too\n\n"),
         ("/publish/a?event=new+dog%21", "a=b&c", "event:new dog!\ndata:a=b&c\n\n"),
+        ("/publish/a?event=%E2%82%AC", "", "event:€\ndata:\n\n"),
         ("/publish/a", "", "data:\n\n"),
         ("/publish/a", "two\nlines", "data:two\ndata:lines\n\n"),
     ] {
@@ -28,7 +30,7 @@ fn the_body_is_the_data_and_the_query_names_the_event() {
         assert_eq!(response.header("content-type"), Some("application/json"));
         stream.expect(frame);
     }
-    assert_eq!(server.published(), 7);
+    assert_eq!(server.published(), 9);
 }
 
 #[test]
@@ -84,6 +86,24 @@ fn a_batch_is_one_event_a_line() {
 }
 
 #[test]
+fn an_event_s_name_is_read_as_strictly_as_a_path() {
+    let server = Running::new(config());
+    for (query, words) in [
+        ("event=%zz", "two hexadecimal digits"),
+        ("event=50%", "two hexadecimal digits"),
+        ("event=%FF", "UTF-8"),
+        ("event=a&event=b", "twice"),
+        ("event=a&event=a", "twice"),
+        ("event=a&%65vent=", "twice"),
+    ] {
+        let response = server.post(&format!("/publish/a?{query}"), "");
+        assert_eq!(response.status, 400, "{query}");
+        assert!(response.problem().contains(words), "{query}: {}", response.problem());
+    }
+    assert_eq!(server.published(), 0);
+}
+
+#[test]
 fn an_empty_batch_is_published_at_once() {
     let server = Running::new(config());
     let response = batch(&server, "\n");
@@ -119,10 +139,12 @@ fn a_batch_goes_out_whole_or_not_at_all() {
 fn a_batch_must_say_that_it_is_one() {
     let server = Running::new(config());
     let event = r#"{"namespace":"/a","data":1}"#;
-    let response = server.post("/publish", event);
-    assert_eq!(response.status, 415);
-    let problem = response.problem();
-    assert!(problem.contains("application/x-ndjson") && problem.contains("application/json"), "{problem}");
+    for (target, body) in [("/publish", event), ("/publish/", event), ("/publish", "\u{feff} [1]")] {
+        let response = server.post(target, body);
+        assert_eq!(response.status, 415, "{target} {body}");
+        let problem = response.problem();
+        assert!(problem.contains("application/x-ndjson") && problem.contains("application/json"), "{problem}");
+    }
 
     let array = format!("[\n {event} ,\n {event}\n]\n");
     let pretty = event.replace(',', "\n ,\n");

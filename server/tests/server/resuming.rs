@@ -91,6 +91,13 @@ fn the_query_resumes_too_and_the_header_wins() {
     server.subscribe(&by_query).expect(&from_the_second);
     resume(&server, &by_query, "").expect(&from_the_second);
     resume_exactly(&server, &by_query, &ids[1]).expect(&frame(&ids[2], "3"));
+    for query in
+        ["lastEventId=OLD&last_event_id=NEW", "last_event_id=OLD&lastEventId=NEW", "lastEventId=OLD&lastEventId=NEW"]
+    {
+        let query = query.replace("OLD", &ids[0]).replace("NEW", &ids[1]);
+        let mut stream = server.subscribe(&format!("/subscribe/a?{query}"));
+        stream.expect(&(format!("id:{}\n\n", ids[1]) + &frame(&ids[2], "3")));
+    }
     let fresh = server.subscribe("/subscribe/a?last_event_id=");
     assert_eq!(fresh.head.header("sse-resume"), Some("live"));
     assert_eq!(resume(&server, "/subscribe/a", "").head.header("sse-resume"), Some("live"));

@@ -111,6 +111,15 @@ fn health_counts_open_streams() {
     assert_eq!(server.request("HEAD", "/health", &[], "").status, 200);
 }
 
+/// What is true of a server now, a cache must not tell in a minute.
+#[test]
+fn probes_are_never_stored() {
+    let server = Running::new(config());
+    for target in ["/health", "/healthz", "/readyz"] {
+        assert_eq!(server.get(target).header("cache-control"), Some("no-store"), "{target}");
+    }
+}
+
 #[test]
 fn endpoints_can_be_switched_off() {
     let server = Running::new(Config { admin: false, publish: false, ..config() });

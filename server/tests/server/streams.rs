@@ -99,11 +99,34 @@ fn silence_is_filled_with_comments() {
 }
 
 #[test]
-fn query_and_unknown_parameters_are_ignored() {
+fn unknown_parameters_are_ignored() {
     let server = Running::new(config());
-    let mut stream = server.subscribe("/subscribe/a?lastEventId=1&x");
+    let mut stream = server.subscribe("/subscribe/a?lastEventId=1&x&_=17&access_token=y");
     server.publish("/a", "", "1");
     stream.expect("data:1\n\n");
+}
+
+/// A client would get everything where it asks for something, or miss what it asks for, and not be told.
+#[test]
+fn parameters_that_seem_to_mean_another_are_refused() {
+    let server = Running::new(config());
+    for (query, right) in [
+        ("namespaces=/pets", "namespace"),
+        ("namespace=/a&Namespace=/b", "namespace"),
+        ("namespace[]=/pets", "namespace"),
+        ("namespace%5B%5D=/pets", "namespace"),
+        ("topic=/pets", "namespace"),
+        ("last-event-id=1-2", "last_event_id"),
+        ("Last-Event-ID=1-2", "last_event_id"),
+    ] {
+        for target in [format!("/subscribe?{query}"), format!("/subscribe/a?{query}")] {
+            let response = server.get(&target);
+            assert_eq!(response.status, 400, "{target}");
+            assert!(response.problem().contains(&format!("`{right}=`")), "{target}: {}", response.problem());
+        }
+    }
+    let long = server.get(&format!("/subscribe?namespace[{}]=/pets", "x".repeat(5000)));
+    assert!(long.problem().len() < 500, "{}", long.problem());
 }
 
 #[test]

@@ -1,0 +1,84 @@
+//! The parameters in the query of a subscription, and those that seem to mean one of them but are another.
+//!
+//! A client that asks with `?namespaces=/pets` would get everything, and one that comes back with `?Last-Event-ID=` would
+//! miss what it asks for: neither would be told. So these are refused, and the right name is said. Everything else that
+//! is unknown is left alone, since proxies, caches and frameworks add parameters of their own.
+
+use strsim::osa_distance;
+
+/// What is subscribed to. It may come several times.
+pub(crate) const NAMESPACE: &str = "namespace";
+
+/// After which event the stream is to begin. The second is what a common polyfill sends.
+pub(crate) const LAST_EVENT_ID: [&str; 2] = ["last_event_id", "lastEventId"];
+
+/// What other servers call it, and what people call it for short.
+const OTHER_NAMES: [&str; 7] = ["ns", "channel", "channels", "topic", "topics", "stream", "streams"];
+
+/// Letters that a slip of the fingers changes at most.
+const MOST_SLIPS: usize = 2;
+
+/// The parameter that this name seems to mean, unless it is one.
+pub(crate) fn meant(name: &str) -> Option<&'static str> {
+    if name == NAMESPACE || LAST_EVENT_ID.contains(&name) {
+        return None;
+    }
+    // `namespace[]` and `namespace[0]` are how some frameworks write lists.
+    let plain = name.split('[').next().unwrap_or_default().to_ascii_lowercase();
+    let letters: String = plain.chars().filter(char::is_ascii_alphanumeric).collect();
+    if letters == "lasteventid" {
+        return Some(LAST_EVENT_ID[0]);
+    }
+    let is_near = OTHER_NAMES.contains(&&*plain) || osa_distance(&plain, NAMESPACE) <= MOST_SLIPS;
+    is_near.then_some(NAMESPACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_is_named() {
+        for name in [
+            "namespaces",
+            "Namespace",
+            "NAMESPACE",
+            "namespace[]",
+            "namespace[0]",
+            "name_space",
+            "namesapce",
+            "nmespace",
+            "ns",
+            "topic",
+            "Topics",
+            "channel",
+            "stream",
+        ] {
+            assert_eq!(meant(name), Some("namespace"), "{name}");
+        }
+        for name in ["Last-Event-ID", "last-event-id", "lasteventid", "LastEventId", "last_event_ID", "last_event_id[]"]
+        {
+            assert_eq!(meant(name), Some("last_event_id"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_ours_or_somebody_else_s_is_left_alone() {
+        for name in [
+            "namespace",
+            "last_event_id",
+            "lastEventId",
+            "_",
+            "t",
+            "access_token",
+            "ticket",
+            "name",
+            "space",
+            "utm_source",
+            "é",
+            "",
+        ] {
+            assert_eq!(meant(name), None, "{name}");
+        }
+    }
+}
