@@ -10,17 +10,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, ALLOW, HeaderValue, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Response, StatusCode};
 use sse_core::{Filter, Hub};
 use sse_net::{Handle, StreamReply};
 
-use crate::admin::{self, AdminPage};
 use crate::agents::Agents;
 use crate::connection_log::ConnectionLog;
-use crate::cors::Cors;
+use crate::cors::{self, Cors};
+use crate::guard::Guard;
 use crate::limits::Addresses;
 use crate::middleware::{self, Middleware};
+use crate::page::Page;
 use crate::path::Path;
 use crate::problem::Problem;
 use crate::proxy::TrustedProxies;
@@ -53,6 +54,7 @@ pub(crate) struct App {
     pub(crate) hub: Hub,
     pub(crate) router: Router,
     pub(crate) cors: Cors,
+    pub(crate) guard: Guard,
     pub(crate) proxies: TrustedProxies,
     pub(crate) addresses: Addresses,
     pub(crate) agents: Agents,
@@ -61,6 +63,7 @@ pub(crate) struct App {
     pub(crate) routes: Routes,
     pub(crate) shedder: Arc<Shedder>,
     pub(crate) slow_consumers: SlowConsumers,
+    pub(crate) home: Page,
     /// `None`: switched off.
     pub(crate) admin: Option<Admin>,
     /// Whether events may be published over HTTP.
@@ -71,7 +74,7 @@ pub(crate) struct App {
 
 /// The admin endpoints.
 pub(crate) struct Admin {
-    pub(crate) page: AdminPage,
+    pub(crate) page: Page,
     pub(crate) status: Arc<StatusBoard>,
 }
 
@@ -105,6 +108,10 @@ impl App {
 
     /// What is to be answered. `exchange` collects what middleware adds to it.
     pub(crate) fn answer(&self, exchange: &mut Exchange, handle: &Handle<Session>) -> Reply {
+        if exchange.request.method() == Method::OPTIONS && exchange.request.uri().path() == "*" {
+            // It asks for nothing in particular, as a ping does (RFC 9110 section 9.3.7).
+            return allowed("GET, HEAD, POST, OPTIONS").into();
+        }
         if let Err(error) = exchange.request.decoded_path() {
             return Problem::from_error(StatusCode::BAD_REQUEST, &error).into();
         }
@@ -175,14 +182,13 @@ impl App {
     /// business.
     fn is_private(&self, request: &Request) -> bool {
         let route = request.decoded_path().ok().and_then(|path| self.router.route(path));
-        matches!(route, Some(Route::AdminPage | Route::AdminWithoutSlash | Route::Status))
-            && self.routes.find(request.path()).is_none()
+        route.is_some_and(|route| route.is_admin()) && self.routes.find(request.path()).is_none()
     }
 
     fn embedders(&self, request: &Request, methods: &Methods) -> Reply {
         match methods.handler(request.method()) {
             Some(handler) => handler(request),
-            None if request.method() == Method::OPTIONS => self.preflight(&methods.allow()).into(),
+            None if request.method() == Method::OPTIONS => self.options(request, &methods.allow()).into(),
             None => Problem::method_not_allowed(request.method(), &methods.allow()).into(),
         }
     }
@@ -191,16 +197,20 @@ impl App {
         let path = request.decoded_path().map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))?;
         let route = self.router.route(path).ok_or_else(|| Problem::not_found(request.path()))?;
         if request.method() == Method::OPTIONS {
-            return Ok(self.preflight(route.allow()).into());
+            return Ok(self.options(request, route.allow()).into());
         }
         if !route.allows(request.method()) {
             return Err(Problem::method_not_allowed(request.method(), route.allow()));
+        }
+        if route.is_guarded() {
+            self.guard.check(request, &self.cors, matches!(route, Route::AdminPage | Route::AdminWithoutSlash))?;
         }
         match route {
             Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
             Route::Publish { namespace } => publish::answer(self.publishing()?, request, namespace),
             Route::AdminPage => self.admin()?.page.answer(),
-            Route::AdminWithoutSlash => self.admin().map(|_| admin::redirect()),
+            Route::Home => self.home.answer(),
+            Route::AdminWithoutSlash => self.admin().map(|_| redirect("/admin/")),
             Route::Status => Ok(self.admin()?.status.answer(handle)),
             Route::Health => Ok(health::health(handle.streams())),
             Route::Alive => Ok(health::alive()),
@@ -222,12 +232,12 @@ impl App {
         Ok(&self.hub)
     }
 
-    fn preflight(&self, allow: &str) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        let allow = HeaderValue::from_str(allow).expect("method names are header text");
-        response.headers_mut().insert(ALLOW, allow);
-        self.cors.apply_preflight(response.headers_mut());
+    /// What may be done here; to a browser that asks whether a page may, what pages may.
+    fn options(&self, request: &Request, allow: &str) -> Response<Bytes> {
+        let mut response = allowed(allow);
+        if cors::is_preflight(request.headers()) {
+            self.cors.apply_preflight(allow, response.headers_mut());
+        }
         response
     }
 
@@ -243,4 +253,20 @@ impl App {
         };
         if request.method() == Method::GET && wants_stream() { self.shedder.stream() } else { self.shedder.response() }
     }
+}
+
+/// `204`, and what is allowed.
+fn allowed(methods: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_str(methods).expect("method names are header text");
+    response.headers_mut().insert(ALLOW, methods);
+    response
+}
+
+fn redirect(to: &'static str) -> Reply {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static(to));
+    response.into()
 }

@@ -74,7 +74,8 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
     max_body: Size,
 
-    /// Origin whose pages may read from here: `*`, exact, or `https://*.example.com`. Repeatable
+    /// Origin whose pages may read from here: `*`, exact, `https://*.example.com`, `*.example.com` or `http://localhost:*`;
+    /// those listed by name may publish, too. Repeatable
     #[arg(long, env = "SSE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', default_value = "*")]
     cors_origin: Vec<String>,
 
@@ -83,12 +84,26 @@ pub(crate) struct Args {
     cors_method: Vec<String>,
 
     /// Request header that a CORS preflight allows, beside Last-Event-ID. Repeatable
-    #[arg(long, env = "SSE_CORS_HEADER", value_name = "HEADER", value_delimiter = ',', default_value = "Content-Type")]
+    #[arg(
+        long,
+        env = "SSE_CORS_HEADER",
+        value_name = "HEADER",
+        value_delimiter = ',',
+        default_value = "Content-Type,Authorization,Cache-Control"
+    )]
     cors_header: Vec<String>,
+
+    /// Let browsers send cookies along from the origins that are listed by name
+    #[arg(long, env = "SSE_CORS_CREDENTIALS", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    cors_credentials: bool,
 
     /// How long browsers may remember a CORS preflight [default: left to them]
     #[arg(long, env = "SSE_CORS_MAX_AGE", value_name = "DURATION", value_parser = parse_duration)]
     cors_max_age: Option<Duration>,
+
+    /// What `Host` may say to publish and admin, beside the names of loopback. Repeatable [default: nothing else where only loopback is listened on; otherwise anything]
+    #[arg(long, env = "SSE_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',')]
+    allowed_host: Vec<String>,
 
     /// Network (10.0.0.0/8) of proxies whose X-Forwarded-For and X-Real-IP are believed. Repeatable [default: none]
     #[arg(long, env = "SSE_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
@@ -146,8 +161,10 @@ impl From<Args> for Config {
             max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
             cors_origins: args.cors_origin,
             cors_methods: args.cors_method,
+            cors_credentials: args.cors_credentials,
             cors_headers: args.cors_header,
             cors_max_age: args.cors_max_age,
+            allowed_hosts: args.allowed_host,
             trusted_proxies: args.trust_proxy,
             admin: !args.no_admin,
             publish: !args.no_publish,

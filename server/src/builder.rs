@@ -10,14 +10,15 @@ use http::Method;
 use sse_core::{Hub, HubConfig};
 use sse_net::{Listeners, proto};
 
-use crate::admin::AdminPage;
 use crate::agents::Agents;
 use crate::app::{Admin, App};
 use crate::config::{Config, ConfigError};
 use crate::connection_log::ConnectionLog;
 use crate::cors::Cors;
+use crate::guard::Guard;
 use crate::limits::{self, Addresses};
 use crate::middleware::{Middleware, Verdict};
+use crate::page::Page;
 use crate::proxy::TrustedProxies;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -181,11 +182,13 @@ fn app(
     });
     let shedder = Arc::new(Shedder::default());
     let admin = config.admin.then(|| Admin {
-        page: AdminPage::new(router.prefix()),
+        page: Page::admin(router.prefix()),
         status: StatusBoard::new(facts, hub.clone(), Arc::clone(&shedder)),
     });
     Ok(App {
         cors: Cors::parse(config)?,
+        guard: Guard::parse(config)?,
+        home: Page::home(router.prefix()),
         proxies: TrustedProxies::parse(&config.trusted_proxies)?,
         slow_consumers: SlowConsumers::parse(&config.slow_consumers, &config.limits)?,
         publish: config.publish,
@@ -266,6 +269,8 @@ mod tests {
         assert_eq!(setting(Config { max_connections_per_ip: Some(0), ..config() }), "max-connections-per-ip");
         assert_eq!(setting(Config { slow_consumers: vec!["x".to_owned()], ..config() }), "slow-consumer");
         assert_eq!(setting(Config { cors_origins: vec!["x".to_owned()], ..config() }), "cors-origin");
+        assert_eq!(setting(Config { cors_credentials: true, ..config() }), "cors-credentials");
+        assert_eq!(setting(Config { allowed_hosts: vec!["a/b".to_owned()], ..config() }), "allowed-host");
         assert_eq!(setting(Config { trusted_proxies: vec!["x".to_owned()], ..config() }), "trust-proxy");
     }
 }

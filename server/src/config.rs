@@ -56,14 +56,21 @@ pub struct Config {
     pub max_connections_per_ip: Option<usize>,
     /// Most bytes of a request's body.
     pub max_body: usize,
-    /// Origins whose pages may read from this server: `*`, exact, or with `*.` before the host (`https://*.example.com`).
+    /// Origins whose pages may read from this server: `*`; exact; `https://*.example.com`; `*.example.com`, by any scheme;
+    /// `http://localhost:*`, any port; `null`. Pages of those that are listed by name may publish, too.
     pub cors_origins: Vec<String>,
-    /// Methods a preflight allows.
+    /// Whether browsers may send cookies along from listed origins, and pages read what comes of it. It can't be used beside
+    /// `*`.
+    pub cors_credentials: bool,
+    /// Methods a preflight allows where something is read. Elsewhere, as for publishing, it names those that are there.
     pub cors_methods: Vec<String>,
     /// Request headers a preflight allows. `Last-Event-ID` always is.
     pub cors_headers: Vec<String>,
     /// How long browsers may remember a preflight; `None` leaves it to them.
     pub cors_max_age: Option<Duration>,
+    /// What `Host` may say to publishing and to the admin page, beside the names of loopback. If it is empty: nothing else
+    /// where only loopback is listened on, so that no page gets there by a name of its own (DNS rebinding); otherwise anything.
+    pub allowed_hosts: Vec<String>,
     /// Networks (`10.0.0.0/8`) and addresses of proxies whose `X-Forwarded-For` and `X-Real-IP` are believed.
     pub trusted_proxies: Vec<String>,
     /// Whether the admin page and its JSON are served.
@@ -92,8 +99,10 @@ impl Default for Config {
             max_body: 1024 * 1024,
             cors_origins: vec!["*".to_owned()],
             cors_methods: vec!["GET".to_owned(), "OPTIONS".to_owned()],
-            cors_headers: vec!["Content-Type".to_owned()],
+            cors_credentials: false,
+            cors_headers: ["Content-Type", "Authorization", "Cache-Control"].map(str::to_owned).to_vec(),
             cors_max_age: None,
+            allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             admin: true,
             publish: true,

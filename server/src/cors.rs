@@ -1,30 +1,64 @@
 //! Cross-origin resource sharing: which pages elsewhere may read our answers (Fetch standard, "CORS protocol").
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method};
 
 use crate::config::{Config, ConfigError};
+use crate::origin::OriginPattern;
 
 /// The policy, parsed.
 #[derive(Debug)]
 pub(crate) struct Cors {
-    origins: Origins,
-    methods: HeaderValue,
+    /// Pages of all origins may read.
+    any: bool,
+    listed: Vec<OriginPattern>,
+    /// Whether requests may bear cookies.
+    credentials: bool,
+    methods: Vec<Method>,
     headers: HeaderValue,
     max_age: Option<HeaderValue>,
 }
 
 impl Cors {
     pub(crate) fn parse(config: &Config) -> Result<Cors, ConfigError> {
-        Ok(Cors {
-            origins: Origins::parse(&config.cors_origins)?,
-            methods: parse_methods(&config.cors_methods)?,
+        let (any, listed): (Vec<_>, Vec<_>) = config.cors_origins.iter().partition(|origin| *origin == "*");
+        let cors = Cors {
+            any: !any.is_empty(),
+            listed: listed.into_iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?,
+            credentials: config.cors_credentials,
+            methods: config.cors_methods.iter().map(|method| parse_method(method)).collect::<Result<_, _>>()?,
             headers: parse_headers(&config.cors_headers)?,
             max_age: config.cors_max_age.map(|age| HeaderValue::from(age.as_secs())),
-        })
+        };
+        cors.refuse_free_credentials(config)?;
+        Ok(cors)
+    }
+
+    /// With credentials, a page reads what its visitor may: so it must be known whose page that is, and `*` is no longer a
+    /// wildcard for browsers (Fetch standard, section 3.3.5).
+    fn refuse_free_credentials(&self, config: &Config) -> Result<(), ConfigError> {
+        let is_star = |text: &String| text == "*";
+        let why = if !self.credentials {
+            return Ok(());
+        } else if self.any {
+            "can't be used beside the origin `*`: list origins by name (--cors-origin https://example.com)"
+        } else if self.listed.contains(&OriginPattern::Null) {
+            "can't be used beside the origin `null`, which any page can have"
+        } else if config.cors_headers.iter().any(is_star) || config.cors_methods.iter().any(is_star) {
+            "makes `*` a name like any other among headers and methods: list those that you mean"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::new("cors-credentials", why))
+    }
+
+    /// Whether this origin is listed by name.
+    pub(crate) fn lists(&self, origin: &HeaderValue) -> bool {
+        origin.to_str().is_ok_and(|origin| self.listed.iter().any(|pattern| pattern.covers(origin)))
     }
 
     /// What every answer carries, errors included: without it a page can't even see that it was refused.
@@ -51,23 +85,34 @@ impl Cors {
         if answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             return;
         }
-        match &self.origins {
-            Origins::Any => {
-                answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            }
-            Origins::Listed(patterns) => {
-                // Caches must not give one origin's answer to another, whether or not it was allowed.
-                answer.append(VARY, HeaderValue::from_static("Origin"));
-                if let Some(origin) = origin.filter(|origin| allowed(patterns, origin)) {
-                    answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-                }
+        if self.any {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            return;
+        }
+        // Caches must not give one origin's answer to another, whether or not it was allowed.
+        answer.append(VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = origin.filter(|origin| self.lists(origin)) {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            if self.credentials {
+                answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             }
         }
     }
 
-    /// What the answer to a preflight carries besides.
-    pub(crate) fn apply_preflight(&self, answer: &mut HeaderMap) {
-        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
+    /// What the answer to a preflight carries besides, where these methods are answered: those that are configured, for
+    /// what is read; and any others that there are.
+    pub(crate) fn apply_preflight(&self, allow: &str, answer: &mut HeaderMap) {
+        let own: Vec<&str> = allow.split(", ").collect();
+        let mut methods: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        if !own.contains(&"GET") {
+            methods.clear();
+        }
+        let implied = |method: &str| !methods.is_empty() && matches!(method, "HEAD" | "OPTIONS");
+        let missing: Vec<&str> =
+            own.into_iter().filter(|method| !methods.contains(method) && !implied(method)).collect();
+        methods.extend(missing);
+        let methods = HeaderValue::from_str(&methods.join(", ")).expect("method names are header text");
+        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
         answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone());
         if let Some(age) = &self.max_age {
             answer.insert(ACCESS_CONTROL_MAX_AGE, age.clone());
@@ -75,83 +120,19 @@ impl Cors {
     }
 }
 
-#[derive(Debug)]
-enum Origins {
-    Any,
-    Listed(Vec<OriginPattern>),
+fn parse_origin(text: &str) -> Result<OriginPattern, ConfigError> {
+    OriginPattern::parse(text)
+        .map_err(|hint| ConfigError::new("cors-origin", format!("{text:?} can't be meant: {hint}")))
 }
 
-impl Origins {
-    fn parse(origins: &[String]) -> Result<Origins, ConfigError> {
-        if origins.iter().any(|origin| origin == "*") {
-            return Ok(Origins::Any);
-        }
-        origins.iter().map(|origin| OriginPattern::parse(origin)).collect::<Result<_, _>>().map(Origins::Listed)
-    }
+fn parse_method(text: &str) -> Result<Method, ConfigError> {
+    Method::from_bytes(text.as_bytes())
+        .map_err(|_| ConfigError::new("cors-method", format!("{text:?} is no HTTP method")))
 }
 
-fn allowed(patterns: &[OriginPattern], origin: &HeaderValue) -> bool {
-    origin.to_str().is_ok_and(|origin| patterns.iter().any(|pattern| pattern.matches(origin)))
-}
-
-/// `https://example.com`, or `https://*.example.com` for every host beneath (not `https://example.com` itself).
-#[derive(Debug, PartialEq, Eq)]
-enum OriginPattern {
-    Exact(String),
-    /// `before` ends in `://`; `after` begins with a dot and holds the port, if any.
-    Beneath {
-        before: String,
-        after: String,
-    },
-}
-
-impl OriginPattern {
-    fn parse(text: &str) -> Result<OriginPattern, ConfigError> {
-        let bad = || {
-            let hint =
-                "write `*`, `https://example.com` or `https://*.example.com`, without a slash or path at the end";
-            ConfigError::new("cors-origin", format!("{text:?} is no origin: {hint}"))
-        };
-        let lower = text.to_ascii_lowercase();
-        let (scheme, host) = lower.split_once("://").ok_or_else(bad)?;
-        let (wildcard, name) = match host.strip_prefix("*.") {
-            Some(name) => (true, name),
-            None => (false, host),
-        };
-        let host_ok = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-        if scheme.is_empty() || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) || !host_ok {
-            return Err(bad());
-        }
-        Ok(match wildcard {
-            true => OriginPattern::Beneath { before: format!("{scheme}://"), after: format!(".{name}") },
-            false => OriginPattern::Exact(lower),
-        })
-    }
-
-    /// Browsers write origins in lower case; others may not.
-    fn matches(&self, origin: &str) -> bool {
-        let origin = origin.to_ascii_lowercase();
-        match self {
-            OriginPattern::Exact(exact) => origin == *exact,
-            OriginPattern::Beneath { before, after } => origin
-                .strip_prefix(before)
-                .and_then(|host| host.strip_suffix(after))
-                .is_some_and(|name| name.split('.').all(is_host_label)),
-        }
-    }
-}
-
-fn is_host_label(label: &str) -> bool {
-    !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
-fn parse_methods(methods: &[String]) -> Result<HeaderValue, ConfigError> {
-    let bad = |text: &str| ConfigError::new("cors-method", format!("{text:?} is no HTTP method"));
-    for method in methods {
-        Method::from_bytes(method.as_bytes()).map_err(|_| bad(method))?;
-    }
-    let list = methods.join(", ");
-    HeaderValue::from_str(&list).map_err(|_| bad(&list))
+/// Whether a browser asks what a page may do, before the page's request (Fetch standard, "CORS-preflight request").
+pub(crate) fn is_preflight(request: &HeaderMap) -> bool {
+    request.contains_key(ORIGIN) && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// `Last-Event-ID` joins whatever is configured: clients built on `fetch` send it when they reconnect, which turns
@@ -233,13 +214,43 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_is_any_host_beneath_and_keeps_scheme_and_port() {
-        let pattern = OriginPattern::parse("https://*.Example.com:8443").unwrap();
-        assert!(pattern.matches("https://a.example.com:8443"));
-        assert!(pattern.matches("https://a.b.EXAMPLE.com:8443"));
-        assert!(!pattern.matches("https://example.com:8443"));
-        assert!(!pattern.matches("https://a.example.com"));
-        assert!(!pattern.matches("http://a.example.com:8443"));
+    fn credentials_are_for_listed_origins() {
+        let config = |origins: &[&str]| Config {
+            cors_origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
+            cors_credentials: true,
+            ..Config::default()
+        };
+        let cors = Cors::parse(&config(&["https://example.com", "*.example.org"])).unwrap();
+        for (origin, allowed) in
+            [("https://example.com", true), ("http://a.example.org", true), ("https://evil.example", false)]
+        {
+            let headers = answer(&cors, origin);
+            assert_eq!(
+                headers.get(ACCESS_CONTROL_ALLOW_CREDENTIALS).is_some_and(|value| value == "true"),
+                allowed,
+                "{origin}"
+            );
+            assert_eq!(
+                headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|value| value == origin),
+                allowed,
+                "{origin}"
+            );
+        }
+        for origins in [&["*"][..], &["https://example.com", "*"], &["null"]] {
+            assert_eq!(Cors::parse(&config(origins)).unwrap_err().setting(), "cors-credentials", "{origins:?}");
+        }
+        let star = vec!["*".to_owned()];
+        let stars = [
+            Config { cors_headers: star.clone(), ..config(&["https://example.com"]) },
+            Config { cors_methods: star, ..config(&["https://example.com"]) },
+        ];
+        for config in stars {
+            assert_eq!(Cors::parse(&config).unwrap_err().setting(), "cors-credentials");
+        }
+        assert!(
+            !answer(&self::cors(&["https://example.com"]), "https://example.com")
+                .contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS)
+        );
     }
 
     #[test]
@@ -253,18 +264,31 @@ mod tests {
     #[test]
     fn a_preflight_lets_clients_resume() {
         let mut headers = HeaderMap::new();
-        cors(&["*"]).apply_preflight(&mut headers);
+        cors(&["*"]).apply_preflight("GET, HEAD, OPTIONS", &mut headers);
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], "GET, OPTIONS");
-        assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], "Content-Type, Last-Event-ID");
+        assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], "Content-Type, Authorization, Cache-Control, Last-Event-ID");
         assert!(!headers.contains_key(ACCESS_CONTROL_MAX_AGE));
         assert_eq!(parse_headers(&["last-event-id".to_owned()]).unwrap(), "last-event-id");
         assert_eq!(parse_headers(&[]).unwrap(), "Last-Event-ID");
     }
 
     #[test]
+    fn a_preflight_names_the_methods_that_are_there() {
+        for (allow, methods) in [
+            ("POST, OPTIONS", "POST, OPTIONS"),
+            ("GET, POST, HEAD, OPTIONS", "GET, OPTIONS, POST"),
+            ("PUT, DELETE, OPTIONS", "PUT, DELETE, OPTIONS"),
+        ] {
+            let mut headers = HeaderMap::new();
+            cors(&["*"]).apply_preflight(allow, &mut headers);
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], methods, "{allow}");
+        }
+    }
+
+    #[test]
     fn bad_settings_are_named() {
         for origin in
-            ["example.com", "https://", "https://example.com/", "https://*.", "https://a*.example.com", "://x"]
+            ["example.com", "https://", "https://example.com/app", "https://*.", "https://a*.example.com", "://x"]
         {
             let config = Config { cors_origins: vec![origin.to_owned()], ..Config::default() };
             assert_eq!(Cors::parse(&config).unwrap_err().setting(), "cors-origin", "{origin}");

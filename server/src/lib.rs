@@ -45,7 +45,6 @@
 //!
 //! `cli` (on by default) is what the `sse-server` command needs, with the `load` client; the library does without it.
 
-mod admin;
 mod agents;
 mod app;
 mod batch;
@@ -54,6 +53,7 @@ mod config;
 mod connection_log;
 mod cors;
 mod entry;
+mod guard;
 mod handle;
 mod health;
 mod limits;
@@ -61,6 +61,8 @@ mod limits;
 pub mod load;
 mod middleware;
 mod namespaces;
+mod origin;
+mod page;
 mod parameters;
 mod path;
 mod problem;

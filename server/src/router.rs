@@ -14,6 +14,8 @@ pub(crate) enum Route<'p> {
     Publish {
         namespace: &'p str,
     },
+    /// `/`, unless subscriptions live there.
+    Home,
     AdminPage,
     /// `/admin`, which the page's relative links need with a slash at the end.
     AdminWithoutSlash,
@@ -30,6 +32,15 @@ impl Route<'_> {
             Route::Publish { .. } => "POST, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
+    }
+
+    /// Whether only programs and our own pages may use it.
+    pub(crate) fn is_guarded(&self) -> bool {
+        matches!(self, Route::Publish { .. }) || self.is_admin()
+    }
+
+    pub(crate) fn is_admin(&self) -> bool {
+        matches!(self, Route::AdminPage | Route::AdminWithoutSlash | Route::Status)
     }
 
     pub(crate) fn allows(&self, method: &Method) -> bool {
@@ -71,6 +82,7 @@ impl Router {
             "/health" => Route::Health,
             "/healthz" => Route::Alive,
             "/readyz" => Route::Ready,
+            "/" if self.prefix != "/" => Route::Home,
             _ => {
                 return match path.below("/publish") {
                     Some(namespace) => Some(Route::Publish { namespace }),
@@ -112,7 +124,7 @@ mod tests {
             ("/health", "Health"),
             ("/healthz", "Alive"),
             ("/readyz", "Ready"),
-            ("/", "none"),
+            ("/", "Home"),
             ("/pets", "none"),
         ] {
             assert_eq!(route("/subscribe", path), expected, "{path}");

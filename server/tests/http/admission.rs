@@ -9,7 +9,8 @@ use crate::row::{EVIL, Row, echoing, hold_on, row, with_evil_body};
 use crate::wire::{Served, read_head};
 
 fn config() -> Config {
-    Config { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, ..Config::default() }
+    let allowed_hosts = vec!["a".to_owned()];
+    Config { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, allowed_hosts, ..Config::default() }
 }
 
 const RFC: &str = "RFC 9112 §9.3, §9.6";

@@ -145,7 +145,10 @@ impl Row {
 
 /// A server with a route that echoes bodies.
 pub(crate) fn echoing() -> Builder {
-    let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, ..Config::default() };
+    // What the rows say of `Host`.
+    let allowed_hosts = vec!["a".to_owned()];
+    let config =
+        Config { listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 1, allowed_hosts, ..Config::default() };
     Server::builder().config(config).route(Method::POST, "/echo", |request| Reply::text(request.body().clone()))
 }
 

@@ -43,7 +43,7 @@ fn help_explains_every_flag_with_its_default() {
         ("--max-body <SIZE>", "1MiB"),
         ("--cors-origin <ORIGIN>", "*"),
         ("--cors-method <METHOD>", "GET,OPTIONS"),
-        ("--cors-header <HEADER>", "Content-Type"),
+        ("--cors-header <HEADER>", "Content-Type,Authorization,Cache-Control"),
         ("--cors-max-age <DURATION>", "left to them"),
         ("--trust-proxy <CIDR>", "none"),
         ("--log-format <FORMAT>", "text"),

@@ -75,3 +75,41 @@ fn a_preflight_is_answered_as_configured() {
     assert_eq!(response.header("access-control-allow-headers"), Some("X-Token, Last-Event-ID"));
     assert_eq!(response.header("access-control-max-age"), Some("600"));
 }
+
+#[test]
+fn a_preflight_names_what_fetch_clients_send_and_what_may_be_done() {
+    let server = Running::new(config());
+    let ask = |target: &str, method: &str| {
+        let method = format!("Access-Control-Request-Method: {method}");
+        let headers = "Access-Control-Request-Headers: authorization, cache-control, last-event-id";
+        server.request("OPTIONS", target, &["Origin: https://app.example", &method, headers], "")
+    };
+    for (target, method, methods) in [
+        ("/subscribe/a", "GET", "GET, OPTIONS"),
+        ("/publish/a", "POST", "POST, OPTIONS"),
+        ("/publish", "POST", "POST, OPTIONS"),
+    ] {
+        let response = ask(target, method);
+        assert_eq!(response.status, 204, "{target}");
+        assert_eq!(response.header("access-control-allow-methods"), Some(methods), "{target}");
+        let allowed = response.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
+        for header in ["authorization", "cache-control", "last-event-id", "content-type"] {
+            assert!(allowed.split(", ").any(|name| name == header), "{header} in {allowed}");
+        }
+    }
+}
+
+#[test]
+fn listed_origins_may_have_credentials() {
+    let cors_origins = vec!["https://example.com".to_owned(), "http://localhost:*".to_owned()];
+    let server = Running::new(Config { cors_origins, cors_credentials: true, ..config() });
+    let credentials = "access-control-allow-credentials";
+    for (origin, allowed) in
+        [("https://example.com", Some("true")), ("http://localhost:5173", Some("true")), ("https://evil.example", None)]
+    {
+        let stream = Stream::open(server.address(), "/subscribe/a", &[&format!("Origin: {origin}")]);
+        assert_eq!(stream.head.header(credentials), allowed, "{origin}");
+        assert_eq!(stream.head.header(ALLOW_ORIGIN), allowed.map(|_| origin), "{origin}");
+    }
+    assert_eq!(Running::new(config()).get("/health").header(credentials), None);
+}

@@ -8,6 +8,7 @@ mod cors;
 mod draining;
 mod examples;
 mod extending;
+mod guard;
 mod limits;
 mod namespaces;
 mod process;

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use sse_server::http::Method;
 use sse_server::{Config, Reply, Server};
 
-use crate::support::{PATIENCE, Running, config, eventually};
+use crate::support::{PATIENCE, Running, config, eventually, exchange};
 
 #[test]
 fn paths_that_could_be_read_in_two_ways_are_refused() {
@@ -41,7 +41,7 @@ fn namespaces_have_limits() {
 #[test]
 fn nothing_there_is_404() {
     let server = Running::new(config());
-    for target in ["/", "/favicon.ico", "/subscriber", "/admin/x"] {
+    for target in ["/favicon.ico", "/subscriber", "/admin/x"] {
         let response = server.get(target);
         assert_eq!(response.status, 404, "{target}");
         assert_eq!(response.problem(), format!("There is nothing at {target}."));
@@ -91,8 +91,36 @@ fn options_is_answered_everywhere() {
         let response = server.request("OPTIONS", target, &[], "");
         assert_eq!(response.status, 204, "{target}");
         assert!(response.header("allow").unwrap().contains("OPTIONS"), "{target}");
-        assert_eq!(response.header("access-control-allow-methods"), Some("GET, OPTIONS"), "{target}");
+        // Nobody has asked what a page may do.
+        assert!(!response.header_names().iter().any(|name| name.starts_with("access-control-allow-m")), "{target}");
     }
+}
+
+/// HAProxy's default check is `OPTIONS / HTTP/1.0`.
+#[test]
+fn a_check_of_no_particular_thing_is_answered() {
+    let server = Running::new(config());
+    for target in ["*", "/"] {
+        for rest in ["HTTP/1.0\r\n\r\n", "HTTP/1.1\r\nHost: x\r\n\r\n"] {
+            let response = exchange(server.address(), format!("OPTIONS {target} {rest}").as_bytes());
+            assert_eq!(response.status, 204, "{target} {rest}");
+            assert!(response.header("allow").unwrap().contains("GET"), "{target} {rest}");
+        }
+    }
+}
+
+#[test]
+fn the_root_says_where_things_are() {
+    let server = Running::new(Config { prefix: "/events".to_owned(), ..config() });
+    let page = server.get("/");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(page.body.contains("GET /events/&lt;namespace&gt;") && page.body.contains("/admin/"), "{}", page.body);
+    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    // Subscriptions may live there, or an embedder's page.
+    let server = Running::new(Config { prefix: "/".to_owned(), ..config() });
+    assert_eq!(server.subscribe("/").head.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    let builder = Server::builder().config(config()).route(Method::GET, "/", |_| Reply::html("mine"));
+    assert_eq!(Running::build(builder).get("/").body, "mine");
 }
 
 #[test]

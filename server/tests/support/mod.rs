@@ -54,6 +54,14 @@ impl Running {
         request(self.address(), method, target, headers, body)
     }
 
+    /// The same by another name of the server's.
+    pub(crate) fn request_as(&self, method: &str, target: &str, host: &str, headers: &[&str], body: &str) -> Response {
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let length = body.len();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\n\r\n");
+        exchange(self.address(), (head + body).as_bytes())
+    }
+
     pub(crate) fn post(&self, target: &str, body: &str) -> Response {
         self.request("POST", target, &["Content-Type: application/x-www-form-urlencoded"], body)
     }

@@ -1,29 +1,35 @@
-//! The admin page.
+//! Pages of our own.
 //!
-//! One file without anything external. Its script and style are inline, so every response carries a fresh nonce that
-//! the page's own tags know and injected ones can't.
+//! Each is one file without anything external. Its script and style are inline, so every response carries a fresh nonce
+//! that the page's own tags know and injected ones can't.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::problem::Problem;
 use crate::reply::Reply;
 
-const PAGE: &str = include_str!("admin.html");
+const ADMIN: &str = include_str!("admin.html");
+const HOME: &str = include_str!("home.html");
 
-/// What in the page stands for the response's nonce, and for the prefix of subscriptions.
+/// What in a page stands for the response's nonce, and for the prefix of subscriptions.
 const NONCE: &str = "__NONCE__";
 const PREFIX: &str = "__PREFIX__";
 
-/// The page, its prefix filled in.
+/// A page, its prefix filled in.
 #[derive(Debug)]
-pub(crate) struct AdminPage(String);
+pub(crate) struct Page(String);
 
-impl AdminPage {
-    /// `prefix` is a decoded path.
-    pub(crate) fn new(prefix: &str) -> AdminPage {
-        AdminPage(PAGE.replace(PREFIX, &escape(prefix)))
+impl Page {
+    /// Who is connected, and a panel to subscribe and publish. `prefix` is a decoded path.
+    pub(crate) fn admin(prefix: &str) -> Page {
+        Page(ADMIN.replace(PREFIX, &escape(prefix)))
+    }
+
+    /// What this is, and where its parts are.
+    pub(crate) fn home(prefix: &str) -> Page {
+        Page(HOME.replace(PREFIX, &escape(prefix)))
     }
 
     pub(crate) fn answer(&self) -> Result<Reply, Problem> {
@@ -49,14 +55,6 @@ impl AdminPage {
     }
 }
 
-/// `/admin` leads to `/admin/`.
-pub(crate) fn redirect() -> Reply {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/admin/"));
-    response.into()
-}
-
 /// For text and quoted attributes.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
     use crate::reply::{Answer, Kind};
 
-    fn response(page: &AdminPage) -> Response<Bytes> {
+    fn response(page: &Page) -> Response<Bytes> {
         match page.answer().unwrap().0 {
             Kind::Now(Answer::Response(response)) => response,
             _ => panic!("a page is a response"),
@@ -87,7 +85,7 @@ mod tests {
 
     #[test]
     fn each_response_has_a_nonce_of_its_own_in_page_and_policy() {
-        let page = AdminPage(format!("<script nonce={NONCE}></script><style nonce={NONCE}></style>"));
+        let page = Page(format!("<script nonce={NONCE}></script><style nonce={NONCE}></style>"));
         let nonces = [response(&page), response(&page)].map(|response| {
             let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
             let (_, rest) = policy.split_once("script-src 'nonce-").unwrap();
@@ -101,13 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_what_is_filled_in_and_nothing_external() {
-        assert!(PAGE.contains(NONCE));
-        assert!(PAGE.contains(PREFIX));
-        assert!(!PAGE.contains("src=\"http") && !PAGE.contains("href=\"http"));
-        let body = response(&AdminPage::new("/it's")).body().clone();
-        let body = str::from_utf8(&body).unwrap();
-        assert!(body.contains("/it&#39;s"));
-        assert!(!body.contains(NONCE) && !body.contains(PREFIX));
+    fn pages_have_what_is_filled_in_and_nothing_external() {
+        for (text, page) in [(ADMIN, Page::admin("/it's")), (HOME, Page::home("/it's"))] {
+            assert!(text.contains(NONCE) && text.contains(PREFIX));
+            let loaded = ["src=\"http", "url(http", "<link rel=\"stylesheet", "@import"];
+            assert!(!loaded.iter().any(|word| text.contains(word)));
+            let body = response(&page).body().clone();
+            let body = str::from_utf8(&body).unwrap();
+            assert!(body.contains("/it&#39;s"));
+            assert!(!body.contains(NONCE) && !body.contains(PREFIX));
+        }
     }
 }
