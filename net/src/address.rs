@@ -47,16 +47,6 @@ impl Address {
         }
     }
 
-    /// Whether only this machine can reach it, by TCP.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        match &self.0 {
-            Kind::Ip(addr) => addr.ip().to_canonical().is_loopback(),
-            Kind::Host { name, .. } => name.eq_ignore_ascii_case("localhost"),
-            Kind::Any { .. } | Kind::Unix(_) => false,
-        }
-    }
-
     /// What is to be bound by TCP, IPv4 before IPv6. Of several, those whose family of addresses the machine lacks may be
     /// missing.
     pub(crate) fn resolve(&self) -> io::Result<Vec<SocketAddr>> {

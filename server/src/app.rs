@@ -18,7 +18,7 @@ use sse_net::{Handle, StreamReply};
 use crate::agents::Agents;
 use crate::connection_log::ConnectionLog;
 use crate::cors::{self, Cors};
-use crate::guard::Guard;
+use crate::guard::{Asker, Guard};
 use crate::limits::Addresses;
 use crate::middleware::{self, Middleware};
 use crate::page::Page;
@@ -103,7 +103,11 @@ impl App {
             return methods.handler(head.method()).is_some();
         }
         let is_publish = matches!(self.router.route(&path), Some(Route::Publish { .. }));
-        is_publish && self.publish && head.method() == Method::POST
+        let asker = Asker::new(head.uri(), head.headers());
+        is_publish
+            && self.publish
+            && head.method() == Method::POST
+            && self.guard.check(asker, &self.cors, false).is_ok()
     }
 
     /// What is to be answered. `exchange` collects what middleware adds to it.
@@ -188,7 +192,13 @@ impl App {
     fn embedders(&self, request: &Request, methods: &Methods) -> Reply {
         match methods.handler(request.method()) {
             Some(handler) => handler(request),
-            None if request.method() == Method::OPTIONS => self.options(request, &methods.allow()).into(),
+            None if request.method() == Method::OPTIONS => {
+                let mut response = allowed(&methods.allow());
+                if cors::is_preflight(request.headers()) {
+                    self.cors.apply_preflight(response.headers_mut());
+                }
+                response.into()
+            }
             None => Problem::method_not_allowed(request.method(), &methods.allow()).into(),
         }
     }
@@ -197,13 +207,14 @@ impl App {
         let path = request.decoded_path().map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))?;
         let route = self.router.route(path).ok_or_else(|| Problem::not_found(request.path()))?;
         if request.method() == Method::OPTIONS {
-            return Ok(self.options(request, route.allow()).into());
+            return Ok(self.options(request, &route).into());
         }
         if !route.allows(request.method()) {
             return Err(Problem::method_not_allowed(request.method(), route.allow()));
         }
         if route.is_guarded() {
-            self.guard.check(request, &self.cors, matches!(route, Route::AdminPage | Route::AdminWithoutSlash))?;
+            let asker = Asker::new(request.uri(), request.headers());
+            self.guard.check(asker, &self.cors, matches!(route, Route::AdminPage | Route::AdminWithoutSlash))?;
         }
         match route {
             Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
@@ -233,10 +244,16 @@ impl App {
     }
 
     /// What may be done here; to a browser that asks whether a page may, what pages may.
-    fn options(&self, request: &Request, allow: &str) -> Response<Bytes> {
-        let mut response = allowed(allow);
-        if cors::is_preflight(request.headers()) {
-            self.cors.apply_preflight(allow, response.headers_mut());
+    fn options(&self, request: &Request, route: &Route<'_>) -> Response<Bytes> {
+        let mut response = allowed(route.allow());
+        let headers = response.headers_mut();
+        match cors::is_preflight(request.headers()) {
+            true if route.is_guarded() => {
+                let is_listed = Asker::new(request.uri(), request.headers()).is_listed(&self.cors);
+                self.cors.apply_guarded_preflight(route.allow(), is_listed, headers);
+            }
+            true => self.cors.apply_preflight(headers),
+            false => {}
         }
         response
     }

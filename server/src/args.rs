@@ -125,7 +125,8 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 
-    /// On SIGTERM or SIGINT: time over which open streams are closed
+    /// On SIGTERM or SIGINT: time over which open streams are closed; a second later the process is gone. (Docker kills
+    /// after ten seconds.)
     #[arg(long, env = "SSE_DRAIN", value_name = "DURATION", default_value = "8s", value_parser = parse_duration)]
     pub(crate) drain: Duration,
 

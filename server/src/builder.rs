@@ -105,11 +105,12 @@ impl Builder {
     pub fn bind(self) -> Result<Server, BindError> {
         let Builder { config, middleware, routes } = self;
         let loops = loops(&config)?;
-        let app = app(&config, middleware, routes)?;
+        let mut app = app(&config, middleware, routes)?;
         let listeners = Listeners::bind(&config.listen, loops.workers).map_err(|source| {
             let addresses = config.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             BindError::Listen { addresses, source }
         })?;
+        app.guard.listens_on(listeners.local_addrs());
         Ok(Server::new(listeners, app, loops))
     }
 }
@@ -188,7 +189,7 @@ fn app(
     Ok(App {
         cors: Cors::parse(config)?,
         guard: Guard::parse(config)?,
-        home: Page::home(router.prefix()),
+        home: Page::home(router.prefix(), config.admin, config.publish),
         proxies: TrustedProxies::parse(&config.trusted_proxies)?,
         slow_consumers: SlowConsumers::parse(&config.slow_consumers, &config.limits)?,
         publish: config.publish,

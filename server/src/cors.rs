@@ -18,8 +18,9 @@ pub(crate) struct Cors {
     listed: Vec<OriginPattern>,
     /// Whether requests may bear cookies.
     credentials: bool,
-    methods: Vec<Method>,
+    methods: HeaderValue,
     headers: HeaderValue,
+    headers_without_token: HeaderValue,
     max_age: Option<HeaderValue>,
 }
 
@@ -30,8 +31,9 @@ impl Cors {
             any: !any.is_empty(),
             listed: listed.into_iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?,
             credentials: config.cors_credentials,
-            methods: config.cors_methods.iter().map(|method| parse_method(method)).collect::<Result<_, _>>()?,
-            headers: parse_headers(&config.cors_headers)?,
+            methods: parse_methods(&config.cors_methods)?,
+            headers: parse_headers(config.cors_headers.iter())?,
+            headers_without_token: parse_headers(config.cors_headers.iter().filter(|name| !is_token(name)))?,
             max_age: config.cors_max_age.map(|age| HeaderValue::from(age.as_secs())),
         };
         cors.refuse_free_credentials(config)?;
@@ -56,9 +58,14 @@ impl Cors {
         Err(ConfigError::new("cors-credentials", why))
     }
 
-    /// Whether this origin is listed by name.
-    pub(crate) fn lists(&self, origin: &HeaderValue) -> bool {
+    /// Whether pages of this origin may read, though not those of all.
+    fn lists(&self, origin: &HeaderValue) -> bool {
         origin.to_str().is_ok_and(|origin| self.listed.iter().any(|pattern| pattern.covers(origin)))
+    }
+
+    /// Whether this origin is listed by name, so that its pages may do more than read. `null` is nobody's name.
+    pub(crate) fn names(&self, origin: &HeaderValue) -> bool {
+        self.lists(origin) && origin != "null"
     }
 
     /// What every answer carries, errors included: without it a page can't even see that it was refused.
@@ -99,21 +106,21 @@ impl Cors {
         }
     }
 
-    /// What the answer to a preflight carries besides, where these methods are answered: those that are configured, for
-    /// what is read; and any others that there are.
-    pub(crate) fn apply_preflight(&self, allow: &str, answer: &mut HeaderMap) {
-        let own: Vec<&str> = allow.split(", ").collect();
-        let mut methods: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
-        if !own.contains(&"GET") {
-            methods.clear();
-        }
-        let implied = |method: &str| !methods.is_empty() && matches!(method, "HEAD" | "OPTIONS");
-        let missing: Vec<&str> =
-            own.into_iter().filter(|method| !methods.contains(method) && !implied(method)).collect();
-        methods.extend(missing);
-        let methods = HeaderValue::from_str(&methods.join(", ")).expect("method names are header text");
-        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-        answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone());
+    /// What the answer to a preflight carries besides.
+    pub(crate) fn apply_preflight(&self, answer: &mut HeaderMap) {
+        self.allow(&self.methods, &self.headers, answer);
+    }
+
+    /// The same where only these methods are, which are not for pages of any site: a page of an origin that is not listed
+    /// by name may bring no token along.
+    pub(crate) fn apply_guarded_preflight(&self, methods: &'static str, is_listed: bool, answer: &mut HeaderMap) {
+        let headers = if is_listed { &self.headers } else { &self.headers_without_token };
+        self.allow(&HeaderValue::from_static(methods), headers, answer);
+    }
+
+    fn allow(&self, methods: &HeaderValue, headers: &HeaderValue, answer: &mut HeaderMap) {
+        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
+        answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
         if let Some(age) = &self.max_age {
             answer.insert(ACCESS_CONTROL_MAX_AGE, age.clone());
         }
@@ -125,9 +132,17 @@ fn parse_origin(text: &str) -> Result<OriginPattern, ConfigError> {
         .map_err(|hint| ConfigError::new("cors-origin", format!("{text:?} can't be meant: {hint}")))
 }
 
-fn parse_method(text: &str) -> Result<Method, ConfigError> {
-    Method::from_bytes(text.as_bytes())
-        .map_err(|_| ConfigError::new("cors-method", format!("{text:?} is no HTTP method")))
+fn parse_methods(methods: &[String]) -> Result<HeaderValue, ConfigError> {
+    let bad = |text: &str| ConfigError::new("cors-method", format!("{text:?} is no HTTP method"));
+    for method in methods {
+        Method::from_bytes(method.as_bytes()).map_err(|_| bad(method))?;
+    }
+    let list = methods.join(", ");
+    HeaderValue::from_str(&list).map_err(|_| bad(&list))
+}
+
+fn is_token(header: &str) -> bool {
+    header.eq_ignore_ascii_case("authorization")
 }
 
 /// Whether a browser asks what a page may do, before the page's request (Fetch standard, "CORS-preflight request").
@@ -137,13 +152,14 @@ pub(crate) fn is_preflight(request: &HeaderMap) -> bool {
 
 /// `Last-Event-ID` joins whatever is configured: clients built on `fetch` send it when they reconnect, which turns
 /// their request into one with a preflight.
-fn parse_headers(headers: &[String]) -> Result<HeaderValue, ConfigError> {
+fn parse_headers<'n>(headers: impl Iterator<Item = &'n String>) -> Result<HeaderValue, ConfigError> {
+    let headers: Vec<&str> = headers.map(String::as_str).collect();
     let bad = |text: &str| ConfigError::new("cors-header", format!("{text:?} is no header name"));
-    for header in headers {
+    for header in &headers {
         HeaderName::from_bytes(header.as_bytes()).map_err(|_| bad(header))?;
     }
     let mut list = headers.join(", ");
-    if !headers.iter().any(|header| header == "*" || header.eq_ignore_ascii_case("last-event-id")) {
+    if !headers.iter().any(|header| *header == "*" || header.eq_ignore_ascii_case("last-event-id")) {
         list.push_str(if list.is_empty() { "Last-Event-ID" } else { ", Last-Event-ID" });
     }
     HeaderValue::from_str(&list).map_err(|_| bad(&list))
@@ -264,25 +280,33 @@ mod tests {
     #[test]
     fn a_preflight_lets_clients_resume() {
         let mut headers = HeaderMap::new();
-        cors(&["*"]).apply_preflight("GET, HEAD, OPTIONS", &mut headers);
+        cors(&["*"]).apply_preflight(&mut headers);
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], "GET, OPTIONS");
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], "Content-Type, Authorization, Cache-Control, Last-Event-ID");
         assert!(!headers.contains_key(ACCESS_CONTROL_MAX_AGE));
-        assert_eq!(parse_headers(&["last-event-id".to_owned()]).unwrap(), "last-event-id");
-        assert_eq!(parse_headers(&[]).unwrap(), "Last-Event-ID");
+        assert_eq!(parse_headers(["last-event-id".to_owned()].iter()).unwrap(), "last-event-id");
+        assert_eq!(parse_headers([].iter()).unwrap(), "Last-Event-ID");
     }
 
     #[test]
-    fn a_preflight_names_the_methods_that_are_there() {
-        for (allow, methods) in [
-            ("POST, OPTIONS", "POST, OPTIONS"),
-            ("GET, POST, HEAD, OPTIONS", "GET, OPTIONS, POST"),
-            ("PUT, DELETE, OPTIONS", "PUT, DELETE, OPTIONS"),
-        ] {
+    fn only_pages_of_listed_origins_may_bring_a_token_to_what_is_guarded() {
+        let cors = cors(&["*"]);
+        for (is_listed, allowed) in [(true, &cors.headers), (false, &cors.headers_without_token)] {
             let mut headers = HeaderMap::new();
-            cors(&["*"]).apply_preflight(allow, &mut headers);
-            assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], methods, "{allow}");
+            cors.apply_guarded_preflight("POST, OPTIONS", is_listed, &mut headers);
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], "POST, OPTIONS");
+            assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], allowed);
         }
+        assert_eq!(cors.headers_without_token, "Content-Type, Cache-Control, Last-Event-ID");
+    }
+
+    /// Any page can make a frame whose origin is `null`.
+    #[test]
+    fn null_may_read_but_is_nobody_s_name() {
+        let cors = cors(&["null", "https://example.com"]);
+        assert_eq!(answer(&cors, "null")[ACCESS_CONTROL_ALLOW_ORIGIN], "null");
+        assert!(!cors.names(&HeaderValue::from_static("null")));
+        assert!(cors.names(&HeaderValue::from_static("https://example.com")));
     }
 
     #[test]

@@ -5,17 +5,15 @@
 //! rebinding), so that for the browser the server is of the page's own site. Against the first stands what browsers say of
 //! a request's origin, against the second the name that they have asked for. Programs say neither, and pass.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use http::StatusCode;
-use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
-use sse_net::Address;
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::{StatusCode, Uri};
 
 use crate::config::{Config, ConfigError};
 use crate::cors::Cors;
-use crate::origin::{is_host, split_port};
+use crate::origin::{Origin, is_host, split_port};
 use crate::problem::Problem;
-use crate::request::Request;
 use crate::text::shortened;
 
 /// The policy, parsed.
@@ -32,34 +30,40 @@ enum Hosts {
     Listed(Vec<String>),
 }
 
+/// What a request says of who makes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker<'r> {
+    headers: &'r HeaderMap,
+    /// What the client has asked for: an absolute target's authority goes before `Host` (RFC 9112 section 3.2.2).
+    host: &'r str,
+}
+
 impl Guard {
     pub(crate) fn parse(config: &Config) -> Result<Guard, ConfigError> {
-        // No browser can be led to a socket in the file system.
-        let mut by_tcp = config.listen.iter().filter(|address| address.path().is_none()).peekable();
-        let only_loopback = by_tcp.peek().is_some() && by_tcp.all(Address::is_loopback);
         let names = config.allowed_hosts.iter().map(|name| parse_host(name)).collect::<Result<Vec<_>, _>>()?;
-        let hosts = if names.is_empty() && !only_loopback { Hosts::Any } else { Hosts::Listed(names) };
-        Ok(Guard { hosts })
+        Ok(Guard { hosts: if names.is_empty() { Hosts::Any } else { Hosts::Listed(names) } })
+    }
+
+    /// Takes note of where the server is listened on by TCP. (No browser can be led to a socket in the file system.)
+    pub(crate) fn listens_on(&mut self, addresses: &[SocketAddr]) {
+        let only_loopback = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+        if matches!(self.hosts, Hosts::Any) && !addresses.is_empty() && only_loopback {
+            self.hosts = Hosts::Listed(Vec::new());
+        }
     }
 
     /// Whether a request may use what is guarded. `by_link`: following a link there from another site does no harm.
-    pub(crate) fn check(&self, request: &Request, cors: &Cors, by_link: bool) -> Result<(), Problem> {
-        let host = host(request);
-        if !self.hosts.allow(host) {
-            let host = shortened(host);
+    pub(crate) fn check(&self, asker: Asker<'_>, cors: &Cors, by_link: bool) -> Result<(), Problem> {
+        if !self.hosts.allow(asker.host) {
             let detail = format!(
-                "This server doesn't go by the name {host:?} here. Ask for it by the name or address that it listens on, \
-                 or start it with --allowed-host."
+                "This server doesn't go by the name {:?} here. Ask for it by the name or address that it listens on, or \
+                 start it with --allowed-host.",
+                shortened(asker.host)
             );
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        // A page can't set this on a request to another site unless a preflight allows it. Whether the token is good is for
-        // middleware to say.
-        let bears_token = request.headers().contains_key(AUTHORIZATION);
-        if bears_token || !is_cross_site(request, host) || (by_link && is_navigation(request)) {
-            return Ok(());
-        }
-        if request.headers().get(ORIGIN).is_some_and(|origin| cors.lists(origin)) {
+        let may_pass = asker.bears_token() || (by_link && asker.is_navigation()) || asker.is_listed(cors);
+        if may_pass || !asker.is_cross_site() {
             return Ok(());
         }
         let detail =
@@ -78,6 +82,47 @@ impl Hosts {
     }
 }
 
+impl<'r> Asker<'r> {
+    pub(crate) fn new(uri: &'r Uri, headers: &'r HeaderMap) -> Asker<'r> {
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let host = authority.or_else(|| headers.get(HOST)?.to_str().ok()).unwrap_or_default();
+        Asker { headers, host }
+    }
+
+    /// Whether it is a page of an origin that is listed by name.
+    pub(crate) fn is_listed(self, cors: &Cors) -> bool {
+        self.headers.get(ORIGIN).is_some_and(|origin| cors.names(origin))
+    }
+
+    /// Whether it bears a token that no browser adds by itself, as it does passwords. Preflights here allow no page of an
+    /// origin that isn't listed to add one. Whether the token is good is for middleware to say.
+    fn bears_token(self) -> bool {
+        let value = self.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+    }
+
+    /// Whether a browser says that a page of another site is behind the request (Fetch Metadata). Over plain HTTP, and if
+    /// they are old, browsers say no more than `Origin`: that is another if its host and port are not those asked for. A
+    /// proxy may speak another scheme, and leave the port out of `Host`.
+    fn is_cross_site(self) -> bool {
+        if let Some(site) = self.headers.get("sec-fetch-site") {
+            return !matches!(site.as_bytes(), b"same-origin" | b"none");
+        }
+        let Some(origin) = self.headers.get(ORIGIN) else { return false };
+        let lower = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+        let Some(origin) = Origin::parse(&lower) else { return true };
+        let (name, port) = split_port(self.host);
+        let same_port = port.is_none_or(|port| port.parse().is_ok_and(|port| origin.has_port(port)));
+        !(same_port && name.eq_ignore_ascii_case(origin.host))
+    }
+
+    /// Whether the browser goes to a page, and shows it as one (not in a frame of another's).
+    fn is_navigation(self) -> bool {
+        let is = |name: &str, value: &str| self.headers.get(name).is_some_and(|own| own == value);
+        is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document")
+    }
+}
+
 fn parse_host(text: &str) -> Result<String, ConfigError> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     // `::1` is how people write it, and `[::1]` how `Host` does.
@@ -89,12 +134,6 @@ fn parse_host(text: &str) -> Result<String, ConfigError> {
     Ok(name)
 }
 
-/// What the client has asked for: an absolute target's authority goes before `Host` (RFC 9112 section 3.2.2).
-fn host(request: &Request) -> &str {
-    let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    authority.or_else(|| request.headers().get(HOST)?.to_str().ok()).unwrap_or_default()
-}
-
 /// The names of this machine that nobody else can be given (RFC 6761 section 6.3), and its addresses.
 fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -104,37 +143,21 @@ fn is_loopback(host: &str) -> bool {
         || address.and_then(|address| address.parse::<Ipv6Addr>().ok()).is_some_and(|address| address.is_loopback())
 }
 
-/// Whether a browser says that a page of another site is behind the request (Fetch Metadata; older ones by `Origin`
-/// alone). An origin is another if its host and port are not those asked for: a proxy may speak another scheme.
-fn is_cross_site(request: &Request, host: &str) -> bool {
-    if let Some(site) = request.headers().get("sec-fetch-site") {
-        return !matches!(site.as_bytes(), b"same-origin" | b"none");
-    }
-    match request.headers().get(ORIGIN).map(HeaderValue::to_str) {
-        None => false,
-        Some(Ok(origin)) => origin.split_once("://").is_none_or(|(_, authority)| !authority.eq_ignore_ascii_case(host)),
-        Some(Err(_)) => true,
-    }
-}
-
-/// Whether the browser goes to a page, and shows it as one (not in a frame of another's).
-fn is_navigation(request: &Request) -> bool {
-    request.header("sec-fetch-mode") == Some("navigate") && request.header("sec-fetch-dest") == Some("document")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn guard(listen: &[&str], allowed: &[&str]) -> Guard {
-        let listen = listen.iter().map(|address| address.parse().unwrap()).collect();
+    fn guard(listens_on: &[&str], allowed: &[&str]) -> Guard {
+        let addresses: Vec<_> = listens_on.iter().map(|address| address.parse().unwrap()).collect();
         let allowed_hosts = allowed.iter().map(|&host| host.to_owned()).collect();
-        Guard::parse(&Config { listen, allowed_hosts, ..Config::default() }).unwrap()
+        let mut guard = Guard::parse(&Config { allowed_hosts, ..Config::default() }).unwrap();
+        guard.listens_on(&addresses);
+        guard
     }
 
     #[test]
     fn on_loopback_alone_the_names_of_loopback_are_allowed() {
-        let guard = guard(&["127.0.0.1:8001", "localhost:8002", "unix:/run/sse.sock"], &[]);
+        let guard = guard(&["127.0.0.1:8001", "127.0.1.1:8002", "[::1]:8001"], &[]);
         for host in [
             "localhost",
             "LOCALHOST:8001",
@@ -162,9 +185,7 @@ mod tests {
 
     #[test]
     fn elsewhere_any_name_is_unless_some_are_listed() {
-        for listen in
-            [&["0.0.0.0:8001"][..], &[":8001"], &["127.0.0.1:8001", "192.0.2.1:8001"], &["unix:/run/sse.sock"]]
-        {
+        for listen in [&["0.0.0.0:8001"][..], &["[::]:8001"], &["127.0.0.1:8001", "192.0.2.1:8001"], &[]] {
             assert!(guard(listen, &[]).hosts.allow("any.example"), "{listen:?}");
         }
         let guard = guard(&["127.0.0.1:8001", "192.0.2.1:8001"], &["Events.example.", "::2"]);
@@ -179,6 +200,28 @@ mod tests {
         for host in ["", "https://example.com", "example.com:80", "example.com/a", "*.example.com"] {
             let config = Config { allowed_hosts: vec![host.to_owned()], ..Config::default() };
             assert_eq!(Guard::parse(&config).unwrap_err().setting(), "allowed-host", "{host}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_held_against_what_was_asked_for() {
+        for (origin, host, is_cross) in [
+            ("http://localhost:8001", "localhost:8001", false),
+            ("HTTP://LOCALHOST:8001", "localhost:8001", false),
+            ("http://example.com", "example.com:80", false),
+            ("https://example.com", "example.com:443", false),
+            // A proxy has left the port out.
+            ("http://example.com:8080", "example.com", false),
+            ("http://localhost:3000", "localhost:8001", true),
+            ("http://evil.example", "example.com", true),
+            ("http://example.com", "example.com:8001", true),
+            ("null", "null", true),
+            ("", "", true),
+        ] {
+            let headers =
+                [(ORIGIN, origin), (HOST, host)].map(|(name, value)| (name, HeaderValue::from_str(value).unwrap()));
+            let (uri, headers) = (Uri::from_static("/publish/a"), HeaderMap::from_iter(headers));
+            assert_eq!(Asker::new(&uri, &headers).is_cross_site(), is_cross, "{origin} at {host}");
         }
     }
 }

@@ -32,9 +32,9 @@ pub(crate) enum Port {
 }
 
 /// An origin that a browser sent, taken apart. It is in lower case.
-struct Origin<'a> {
+pub(crate) struct Origin<'a> {
     scheme: &'a str,
-    host: &'a str,
+    pub(crate) host: &'a str,
     port: Option<u16>,
 }
 
@@ -112,7 +112,7 @@ impl Host {
 }
 
 impl<'a> Origin<'a> {
-    fn parse(lower: &'a str) -> Option<Origin<'a>> {
+    pub(crate) fn parse(lower: &'a str) -> Option<Origin<'a>> {
         let (scheme, authority) = lower.split_once("://")?;
         let (host, port) = split_port(authority);
         let port = match port {
@@ -120,6 +120,11 @@ impl<'a> Origin<'a> {
             None => None,
         };
         (is_scheme(scheme) && is_host(host)).then_some(Origin { scheme, host, port })
+    }
+
+    /// Whether this is its port, be it the scheme's own.
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        self.port == own_port(self.scheme, port)
     }
 }
 

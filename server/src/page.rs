@@ -27,9 +27,11 @@ impl Page {
         Page(ADMIN.replace(PREFIX, &escape(prefix)))
     }
 
-    /// What this is, and where its parts are.
-    pub(crate) fn home(prefix: &str) -> Page {
-        Page(HOME.replace(PREFIX, &escape(prefix)))
+    /// What this is, and where its parts are that are switched on.
+    pub(crate) fn home(prefix: &str, admin: bool, publish: bool) -> Page {
+        let parts = [("admin", admin), ("publish", publish)].into_iter().filter(|(_, is_on)| !is_on);
+        let text = parts.fold(HOME.to_owned(), |text, (part, _)| without(&text, part));
+        Page(text.replace(PREFIX, &escape(prefix)))
     }
 
     pub(crate) fn answer(&self) -> Result<Reply, Problem> {
@@ -53,6 +55,13 @@ impl Page {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
         Ok(response.into())
     }
+}
+
+/// Leaves out what stands between two comments with this name.
+fn without(text: &str, part: &str) -> String {
+    let (before, rest) = text.split_once(&format!("<!-- {part} -->")).unwrap_or((text, ""));
+    let after = rest.split_once(&format!("<!-- /{part} -->")).map_or("", |(_, after)| after);
+    [before, after].concat()
 }
 
 /// For text and quoted attributes.
@@ -100,7 +109,7 @@ mod tests {
 
     #[test]
     fn pages_have_what_is_filled_in_and_nothing_external() {
-        for (text, page) in [(ADMIN, Page::admin("/it's")), (HOME, Page::home("/it's"))] {
+        for (text, page) in [(ADMIN, Page::admin("/it's")), (HOME, Page::home("/it's", true, true))] {
             assert!(text.contains(NONCE) && text.contains(PREFIX));
             let loaded = ["src=\"http", "url(http", "<link rel=\"stylesheet", "@import"];
             assert!(!loaded.iter().any(|word| text.contains(word)));
@@ -108,6 +117,15 @@ mod tests {
             let body = str::from_utf8(&body).unwrap();
             assert!(body.contains("/it&#39;s"));
             assert!(!body.contains(NONCE) && !body.contains(PREFIX));
+        }
+    }
+
+    #[test]
+    fn the_home_page_names_only_what_is_switched_on() {
+        for (admin, publish) in [(true, true), (false, true), (true, false), (false, false)] {
+            let Page(text) = Page::home("/subscribe", admin, publish);
+            assert_eq!((text.contains("/admin/"), text.contains("/publish/")), (admin, publish));
+            assert!(text.contains("/subscribe/") && text.contains("/healthz") && text.ends_with("</dl>\n"));
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const NAMESPACE: &str = "namespace";
 pub(crate) const LAST_EVENT_ID: [&str; 2] = ["last_event_id", "lastEventId"];
 
 /// What other servers call it, and what people call it for short.
-const OTHER_NAMES: [&str; 7] = ["ns", "channel", "channels", "topic", "topics", "stream", "streams"];
+const OTHER_NAMES: [&str; 5] = ["ns", "channel", "channels", "topic", "topics"];
 
 /// Letters that a slip of the fingers changes at most.
 const MOST_SLIPS: usize = 2;
@@ -26,10 +26,10 @@ pub(crate) fn meant(name: &str) -> Option<&'static str> {
     // `namespace[]` and `namespace[0]` are how some frameworks write lists.
     let plain = name.split('[').next().unwrap_or_default().to_ascii_lowercase();
     let letters: String = plain.chars().filter(char::is_ascii_alphanumeric).collect();
-    if letters == "lasteventid" {
+    if osa_distance(&letters, "lasteventid") <= MOST_SLIPS {
         return Some(LAST_EVENT_ID[0]);
     }
-    let is_near = OTHER_NAMES.contains(&&*plain) || osa_distance(&plain, NAMESPACE) <= MOST_SLIPS;
+    let is_near = OTHER_NAMES.contains(&&*plain) || osa_distance(&letters, NAMESPACE) <= MOST_SLIPS;
     is_near.then_some(NAMESPACE)
 }
 
@@ -52,7 +52,6 @@ mod tests {
             "topic",
             "Topics",
             "channel",
-            "stream",
         ] {
             assert_eq!(meant(name), Some("namespace"), "{name}");
         }
@@ -75,6 +74,8 @@ mod tests {
             "name",
             "space",
             "utm_source",
+            "stream",
+            "event",
             "é",
             "",
         ] {

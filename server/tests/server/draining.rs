@@ -17,6 +17,8 @@ fn while_draining_only_new_streams_are_turned_away() {
 
     assert_eq!(server.get("/readyz").status, 503);
     assert_eq!(server.get("/healthz").status, 200);
+    let unready = server.get("/readyz");
+    assert_eq!((unready.status, unready.header("cache-control")), (503, Some("no-store")));
     assert_eq!(server.get("/health").body, "Active connections: 1");
     assert_eq!(server.get("/admin/status.json").json()["draining"], true);
     let shed = server.subscribe("/subscribe/a");

@@ -28,6 +28,8 @@ fn a_page_of_another_site_may_neither_publish_nor_look() {
             &["Origin: null"],
             &["Origin: http://127.0.0.1"],
             &["Origin: \u{e9}"],
+            // Passwords are added by browsers themselves.
+            &["Sec-Fetch-Site: cross-site", "Authorization: Basic eDp5"],
         ] {
             let response = ask(&server, method, target, fields);
             assert_eq!(response.status, 403, "{method} {target} {fields:?}");
@@ -39,6 +41,7 @@ fn a_page_of_another_site_may_neither_publish_nor_look() {
             &["Sec-Fetch-Site: same-origin", &own],
             &["Sec-Fetch-Site: none"],
             &[&own],
+            // What no page can send that hasn't been allowed to.
             &["Sec-Fetch-Site: cross-site", "Origin: https://app.example", "Authorization: Bearer x"],
         ] {
             assert_eq!(ask(&server, method, target, fields).status, 200, "{method} {target} {fields:?}");
@@ -66,13 +69,19 @@ fn a_link_may_lead_to_the_admin_page() {
 
 #[test]
 fn pages_of_listed_origins_may_publish() {
-    let cors_origins = ["*", "https://app.example", "*.app.example"].map(str::to_owned).to_vec();
+    let cors_origins = ["*", "null", "https://app.example", "*.app.example"].map(str::to_owned).to_vec();
     let server = Running::new(Config { cors_origins, ..config() });
     for (origin, status) in
         [("https://app.example", 200), ("http://x.app.example", 200), ("https://evil.example", 403), ("null", 403)]
     {
         let fields = ["Sec-Fetch-Site: cross-site", &format!("Origin: {origin}")];
         assert_eq!(ask(&server, "POST", "/publish/a", &fields).status, status, "{origin}");
+        // Only they may bring a token along.
+        let asks = [fields[1], "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization"];
+        let preflight = server.request("OPTIONS", "/publish/a", &asks, "");
+        let allowed = preflight.header("access-control-allow-headers").unwrap();
+        assert_eq!(allowed.contains("Authorization"), status == 200, "{origin}: {allowed}");
+        assert_eq!(preflight.header("access-control-allow-methods"), Some("POST, OPTIONS"));
     }
 }
 
