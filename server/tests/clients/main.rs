@@ -1,16 +1,15 @@
 //! Real clients against a real `sse-server` process: what people run must hear what was published, miss nothing when its
-//! connection breaks, and come back when the server does.
+//! connection breaks, and come back when the server does (`matrix/`).
 //!
 //! Clients that this machine lacks are named on stderr and left out; with `CI=true` they are a failure. What comes from
 //! a package registry is installed by the tests themselves, once, at pinned versions, beneath `target/clients/`.
 
 mod browser;
-mod cuts;
 mod http;
+mod installed;
+mod matrix;
 mod process;
-mod relay;
 mod server;
-mod shears;
 mod tools;
 
 use std::fs;
@@ -20,80 +19,11 @@ use serde_json::{Value, json};
 
 use browser::Browser;
 use process::Process;
-use relay::Relay;
 use server::Server;
-use tools::{installed, present, target};
-
-/// Something that hears events and says so: `"open"` at each connection, then `[type, data]` for each event.
-trait Listener {
-    fn next(&mut self) -> Value;
-}
-
-impl Listener for Process {
-    fn next(&mut self) -> Value {
-        serde_json::from_str(&self.line()).expect("a listener prints JSON")
-    }
-}
-
-/// The types of the events below, and the server's own; an unnamed event is a `message`.
-const TYPES: [&str; 4] = ["message", "new-dog", "new-cat", "gap"];
+use tools::{present, target};
 
 /// So short that comments fall between the events; no client shows them.
 const KEEPALIVE: &str = "50ms";
-
-/// What is published, in order: namespace, name, data. The stranger is not for `/pets`.
-fn events() -> Vec<(&'static str, &'static str, String)> {
-    vec![
-        ("/pets/dogs", "new-dog", "Corgi".into()),
-        ("/pets", "", "one\ntwo\r\n\nfour".into()),
-        ("/petshop", "new-dog", "a stranger".into()),
-        ("/pets/cats/persian", "new-cat", " leads with a space".into()),
-        ("/pets/dogs", "new-dog", r#"{"größe": "🐕"}"#.into()),
-        ("/pets", "", "long ".repeat(40_000)),
-        ("/pets/dogs", "new-dog", "Terrier".into()),
-    ]
-}
-
-/// The listener, which is on its way to `/pets`, hears what is published there, and nothing else.
-#[track_caller]
-fn hears_events(server: &Server, listener: &mut dyn Listener) {
-    assert_eq!(listener.next(), json!("open"));
-    for (namespace, name, data) in events() {
-        server.publish(namespace, name, &data);
-    }
-    for (_, name, data) in events().into_iter().filter(|(namespace, ..)| *namespace != "/petshop") {
-        let kind = if name.is_empty() { "message" } else { name };
-        assert_eq!(listener.next(), json!([kind, data.replace("\r\n", "\n")]));
-    }
-}
-
-/// The listener gets what was published while its connection was broken, once, as it sends the last id it saw.
-#[track_caller]
-fn misses_nothing(server: &Server, line: &Relay, listener: &mut dyn Listener) {
-    line.cut();
-    for data in ["missed", "missed too"] {
-        server.publish("/pets/dogs", "new-dog", data);
-    }
-    assert_eq!(listener.next(), json!("open"));
-    server.publish("/pets/cats", "new-cat", "live");
-    for event in [["new-dog", "missed"], ["new-dog", "missed too"], ["new-cat", "live"]] {
-        assert_eq!(listener.next(), json!(event));
-    }
-}
-
-/// The listener finds the server again after a restart, as the standard has it do, and is told that it may have missed
-/// something.
-#[track_caller]
-fn comes_back(server: Server, listener: &mut dyn Listener) {
-    let server = server.restart();
-    assert_eq!(listener.next(), json!("open"));
-    let gap = listener.next();
-    assert_eq!(gap[0], "gap", "{gap}");
-    let told: Value = serde_json::from_str(gap[1].as_str().expect("data is text")).expect("a gap is JSON");
-    assert_eq!(told["reason"], "restarted");
-    server.publish("/pets/dogs", "new-dog", "Dauchsand");
-    assert_eq!(listener.next(), json!(["new-dog", "Dauchsand"]));
-}
 
 #[test]
 fn curl() {
@@ -118,72 +48,6 @@ fn curl() {
         }
         assert_eq!(subscriber.line(), format!("id:{}\n", answer["id"].as_str().expect("an id is text")));
         assert_eq!(subscriber.line(), "\n");
-    }
-}
-
-#[test]
-fn npm_eventsource() {
-    node("npm");
-}
-
-#[test]
-fn node_s_own_eventsource() {
-    node("node");
-}
-
-fn node(whose: &str) {
-    let Some(home) = installed::node() else { return };
-    let server = Server::start(KEEPALIVE);
-    let line = Relay::to(server.address());
-    let mut command = Command::new("node");
-    command.current_dir(home).args(["--no-warnings", "--experimental-eventsource", "listen.mjs", whose]);
-    let mut listener = Process::read_stdout(command.arg(line.url("/subscribe/pets")).args(TYPES));
-    hears_events(&server, &mut listener);
-    misses_nothing(&server, &line, &mut listener);
-    comes_back(server, &mut listener);
-}
-
-#[test]
-fn pypi_httpx_sse() {
-    python("httpx-sse");
-}
-
-#[test]
-fn pypi_sseclient_py() {
-    python("sseclient-py");
-}
-
-fn python(library: &str) {
-    let Some(home) = installed::python() else { return };
-    let server = Server::start(KEEPALIVE);
-    let mut command = Command::new(home.join("bin/python"));
-    command.current_dir(home).args(["listen.py", library]);
-    hears_events(&server, &mut Process::read_stdout(command.arg(server.url("/subscribe/pets"))));
-}
-
-#[test]
-fn chromium_eventsource() {
-    let Some(mut browser) = Browser::start() else { return };
-    let server = Server::start(KEEPALIVE);
-    let line = Relay::to(server.address());
-    // Another origin than the stream's: CORS is open by default.
-    browser.go(&server.url("/health").replace("127.0.0.1", "localhost"));
-    let listen = "
-        const [url, types] = arguments;
-        window.heard = [];
-        const source = new EventSource(url);
-        source.onopen = () => heard.push('open');
-        for (const type of types) source.addEventListener(type, (event) => heard.push([event.type, event.data]));
-    ";
-    browser.run(listen, json!([line.url("/subscribe/pets"), TYPES]));
-    hears_events(&server, &mut browser);
-    misses_nothing(&server, &line, &mut browser);
-    comes_back(server, &mut browser);
-}
-
-impl Listener for Browser {
-    fn next(&mut self) -> Value {
-        self.wait_for("window.heard.shift()")
     }
 }
 

@@ -35,6 +35,11 @@ impl Process {
         self.lines.recv_timeout(PATIENCE).expect("the process says more")
     }
 
+    /// The next line, with its end; `None` if there is no more, or none in time.
+    pub(crate) fn line_within(&mut self, patience: Duration) -> Option<String> {
+        self.lines.recv_timeout(patience).ok()
+    }
+
     /// The first thing that `find` makes of a line.
     #[track_caller]
     pub(crate) fn find<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
@@ -62,11 +67,18 @@ impl Process {
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
+impl Process {
+    /// Kills and reaps it.
+    pub(crate) fn end(&mut self) {
         // It may have ended by itself; reaping it is what matters.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -12,30 +12,23 @@ use crate::process::{PATIENCE, Process};
 pub(crate) struct Server {
     process: Process,
     address: SocketAddr,
-    keepalive: &'static str,
 }
 
 impl Server {
     /// A server whose streams get a comment every `keepalive`; `0` is never.
-    pub(crate) fn start(keepalive: &'static str) -> Server {
-        Server::start_at("127.0.0.1:0", keepalive)
+    pub(crate) fn start(keepalive: &str) -> Server {
+        Server::start_with(&["--keepalive", keepalive])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str]) -> Server {
+        let (process, address) = start_at("127.0.0.1:0", arguments);
+        Server { process, address }
     }
 
     /// Kills the server and starts another at the same address.
-    pub(crate) fn restart(self) -> Server {
-        let Server { process, address, keepalive } = self;
-        drop(process);
-        Server::start_at(&address.to_string(), keepalive)
-    }
-
-    fn start_at(listen: &str, keepalive: &'static str) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sse-server"));
-        let mut process = Process::read_stderr(command.args(["--listen", listen, "--keepalive", keepalive]));
-        let address = process.find(|line| {
-            let (_, address) = line.split_once("listening on http://")?;
-            address.split_whitespace().next()?.parse().ok()
-        });
-        Server { process, address, keepalive }
+    pub(crate) fn replace_with(&mut self, arguments: &[&str]) {
+        self.process.end();
+        (self.process, _) = start_at(&self.address.to_string(), arguments);
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -46,12 +39,14 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// Publishes `data`; an empty `name` is none.
+    /// Publishes `data`; an empty `name` is none. Gives the event's id.
     #[track_caller]
-    pub(crate) fn publish(&self, namespace: &str, name: &str, data: &str) {
+    pub(crate) fn publish(&self, namespace: &str, name: &str, data: &str) -> String {
         let event = if name.is_empty() { String::new() } else { format!("?event={name}") };
         let (status, answer) = request(self.address, "POST", &format!("/publish{namespace}{event}"), data);
         assert_eq!(status, 200, "{answer}");
+        let answer: Value = serde_json::from_str(&answer).expect("the answer is JSON");
+        answer["id"].as_str().expect("an event has an id").to_owned()
     }
 
     /// A subscriber that names itself `agent`, connected when this returns.
@@ -78,4 +73,14 @@ impl Server {
         }
         panic!("no one subscribed to {namespace}");
     }
+}
+
+fn start_at(listen: &str, arguments: &[&str]) -> (Process, SocketAddr) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sse-server"));
+    let mut process = Process::read_stderr(command.args(["--listen", listen]).args(arguments));
+    let address = process.find(|line| {
+        let (_, address) = line.split_once("listening on http://")?;
+        address.split_whitespace().next()?.parse().ok()
+    });
+    (process, address)
 }
