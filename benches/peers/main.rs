@@ -16,7 +16,6 @@
 //!    own.
 //! 4. The [report] goes to stdout and to `target/peers/report.md`.
 
-mod chunks;
 #[path = "../throughput/cores.rs"]
 mod cores;
 mod deadline;

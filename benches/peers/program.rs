@@ -45,7 +45,7 @@ pub(crate) struct Posting {
 pub(crate) enum Counting {
     /// Every line of every stream is read.
     Lines,
-    /// On most streams bytes are counted, which are so many for each message; the others are read. For servers that
-    /// deliver more than could be read.
-    Bytes(u64),
+    /// On most streams bytes are counted, which are so many before the first message and for each; the others are read.
+    /// For servers that deliver more than could be read.
+    Bytes { opening: u64, each: u64 },
 }

@@ -186,7 +186,7 @@ impl Reader {
 
     fn receive(&mut self, index: usize, manner: &Manner) {
         let Some(stream) = &mut self.streams[index] else { return };
-        let counted = matches!(manner.of(index), Counting::Bytes(_));
+        let counted = matches!(manner.of(index), Counting::Bytes { .. });
         let buffer = if counted { &mut self.buffer[..] } else { &mut self.buffer[..COPY_BYTES] };
         let clock = &mut self.clock;
         clock.last_ns = now_ns();

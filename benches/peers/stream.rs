@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use rustix::net::RecvFlags;
+
+use sse_server::load::{Chunked, Skimmed, Skimmer};
 
 use crate::Result;
-use crate::chunks::Chunks;
 use crate::program::Counting;
 use crate::tally::Tally;
 
@@ -24,7 +24,9 @@ pub(crate) struct Stream {
     request: Vec<u8>,
     phase: Phase,
     counting: Counting,
-    chunks: Option<Chunks>,
+    chunked: Option<Chunked>,
+    /// For what is counted.
+    skimmer: Skimmer,
     pub(crate) tally: Tally,
     /// Bytes that were counted rather than read.
     pub(crate) bytes: u64,
@@ -60,7 +62,8 @@ impl Stream {
             request,
             phase: Phase::Connecting,
             counting,
-            chunks: None,
+            chunked: None,
+            skimmer: Skimmer::new(None),
             tally: Tally::new(publishers),
             bytes: 0,
         })
@@ -89,11 +92,17 @@ impl Stream {
             return Progress::Waiting;
         }
         for _ in 0..READS_PER_TURN {
-            let counted = self.is_open() && matches!(self.counting, Counting::Bytes(_));
-            let read = if counted { discard(&self.socket, buffer) } else { self.socket.read(buffer) };
+            let counted = self.is_open() && matches!(self.counting, Counting::Bytes { .. });
+            let read = match counted {
+                true => self.skimmer.read(&self.socket, buffer).map(|Skimmed { read, data, .. }| {
+                    self.bytes += data as u64;
+                    read
+                }),
+                false => self.socket.read(buffer),
+            };
             match read {
                 Ok(0) => return Progress::Ended,
-                Ok(length) if counted => self.bytes += length as u64,
+                Ok(_) if counted => {}
                 Ok(length) if self.take(&buffer[..length], seen).is_err() => return Progress::Ended,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::Waiting,
@@ -116,23 +125,21 @@ impl Stream {
         if !head.starts_with("http/1.1 200") {
             return Err("the server refuses".into());
         }
-        if head.contains("\r\ntransfer-encoding: chunked\r\n") {
-            // How many bytes a message takes depends on how it is cut.
-            (self.chunks, self.counting) = (Some(Chunks::default()), Counting::Lines);
-        }
+        self.chunked = head.contains("\r\ntransfer-encoding: chunked\r\n").then(Chunked::default);
+        self.skimmer = Skimmer::new(self.chunked);
         self.phase = Phase::Open;
         self.take_body(&all[length..], seen)
     }
 
     fn take_body(&mut self, bytes: &[u8], seen: &mut impl FnMut(u64)) -> Result<()> {
-        if let Counting::Bytes(_) = self.counting {
-            self.bytes += bytes.len() as u64;
+        if let Counting::Bytes { .. } = self.counting {
+            self.bytes += self.skimmer.count(bytes)? as u64;
             return Ok(());
         }
         let tally = &mut self.tally;
-        match &mut self.chunks {
+        match &mut self.chunked {
             None => tally.feed(bytes, seen),
-            Some(chunks) => chunks.feed(bytes, |data| tally.feed(data, &mut *seen))?,
+            Some(chunked) => chunked.feed(bytes, |data| tally.feed(data, &mut *seen))?,
         }
         Ok(())
     }
@@ -141,7 +148,7 @@ impl Stream {
     pub(crate) fn count(&self) -> u64 {
         match self.counting {
             Counting::Lines => self.tally.count_all(),
-            Counting::Bytes(each) => self.bytes / each,
+            Counting::Bytes { opening, each } => self.bytes.saturating_sub(opening) / each,
         }
     }
 
@@ -149,7 +156,7 @@ impl Stream {
     pub(crate) fn is_exact(&self, published: u64) -> bool {
         match self.counting {
             Counting::Lines => self.tally.is_exact(published),
-            Counting::Bytes(each) => self.bytes == published * each,
+            Counting::Bytes { opening, each } => self.bytes == opening + published * each,
         }
     }
 }
@@ -160,10 +167,4 @@ impl Drop for Stream {
         // If it fails the socket closes in order.
         let _ = rustix::net::sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
-}
-
-/// Reads past bytes. The kernel drops them without copying them: what a count costs is the call.
-fn discard(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let (_, length) = rustix::net::recv(socket, buffer, RecvFlags::TRUNC)?;
-    Ok(length)
 }

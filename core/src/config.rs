@@ -12,7 +12,7 @@ pub struct HubConfig {
     /// How large namespaces and patterns may be.
     pub limits: Limits,
     /// Most bytes of one event on the wire, its `id:` line aside. Without limit by default. Not more than readers may lag,
-    /// or one event makes whoever reads a little slowly lag too far.
+    /// or one event makes a reader that is a little slow lag too far.
     pub max_frame_bytes: usize,
     /// Events that publishers may be ahead of delivery, rounded up to a power of two.
     pub queue_events: usize,

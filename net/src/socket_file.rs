@@ -42,7 +42,7 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity);
         if is_ours {
-            // Whoever removes it in this moment does the same.
+            // If it fails, somebody else has just removed it.
             let _ = fs::remove_file(&self.path);
         }
     }

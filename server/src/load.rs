@@ -55,4 +55,5 @@ pub use client::{Client, Counts};
 pub use connection::Reading;
 pub use observer::{Observer, Timing, now_ns};
 pub use payload::Payload;
+pub use skim::{Skimmed, Skimmer};
 pub use target::{Target, TargetError};

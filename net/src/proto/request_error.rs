@@ -82,7 +82,7 @@ impl fmt::Display for RequestError {
             RequestError::LineEnd => "a line of the request ends with CR or LF alone, not with CRLF",
             RequestError::Folded => "a header field is folded over several lines",
             RequestError::Tls => "a TLS handshake came to an address that speaks plain HTTP: use http:// there",
-            RequestError::Method => "the method is none that this server implements",
+            RequestError::Method => "this server does not implement the method",
             RequestError::Target => {
                 "the request target is neither a path nor an http URI; percent-encode what can't stand in one"
             }

@@ -70,7 +70,7 @@ fn everyone_serves_at_one_file_until_all_have_ended() {
     send(&path, "/who").read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("\r\n\r\n127.0.0.1:0"), "{answer}");
 
-    // Whoever is first takes a connection, so sooner or later everyone has one.
+    // The first worker to ask takes a connection, so sooner or later each has one.
     let mut streams = Vec::new();
     wait_for("a stream on each worker", || {
         streams.push(send(&path, "/"));

@@ -11,23 +11,26 @@ const LOOK_BYTES: usize = 256;
 
 /// Counts the data of a stream.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Skimmer {
+pub struct Skimmer {
     /// `None`: every byte is data.
     chunked: Option<Chunked>,
 }
 
 /// What one read has come to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Skimmed {
-    /// Bytes read, of so many that were asked for.
-    pub(super) read: usize,
-    pub(super) room: usize,
+pub struct Skimmed {
+    /// Bytes read.
+    pub read: usize,
+    /// Bytes asked for.
+    pub room: usize,
     /// How many of them are data.
-    pub(super) data: usize,
+    pub data: usize,
 }
 
 impl Skimmer {
-    pub(super) fn new(chunked: Option<Chunked>) -> Skimmer {
+    /// Counts from the first byte of a body on. `None`: every byte is data.
+    #[must_use]
+    pub fn new(chunked: Option<Chunked>) -> Skimmer {
         Skimmer { chunked }
     }
 
@@ -37,7 +40,11 @@ impl Skimmer {
 
     /// Reads past what there is, up to the buffer's length: data without copying it, and what lies between the data of
     /// two chunks.
-    pub(super) fn read(&mut self, mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<Skimmed> {
+    ///
+    /// # Errors
+    ///
+    /// What the socket says, and if the bytes break the chunked coding.
+    pub fn read(&mut self, mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<Skimmed> {
         let Some(chunked) = &mut self.chunked else {
             let read = discard(socket, buffer)?;
             return Ok(Skimmed { read, room: buffer.len(), data: read });
@@ -59,7 +66,11 @@ impl Skimmer {
     }
 
     /// Counts the data in bytes that were copied.
-    pub(super) fn count(&mut self, bytes: &[u8]) -> Result<usize, ChunkError> {
+    ///
+    /// # Errors
+    ///
+    /// If they break the chunked coding.
+    pub fn count(&mut self, bytes: &[u8]) -> Result<usize, ChunkError> {
         let Some(chunked) = &mut self.chunked else { return Ok(bytes.len()) };
         let mut data = 0;
         chunked.feed(bytes, |piece| data += piece.len())?;
