@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use mio::Token;
+
 /// The wheel's step. Keepalives and deadlines are seconds, so being late by this much is nothing; waking more often
 /// than 60 times a second for thousands of idle streams would be something.
 pub(crate) const TICK: Duration = Duration::from_millis(TICK_MS);
@@ -42,6 +44,14 @@ pub(crate) enum Timer {
 pub(crate) struct ConnectionKey {
     pub(crate) token: u32,
     pub(crate) serial: u64,
+}
+
+impl ConnectionKey {
+    /// What the poll knows the connection by: its slot, and above that as much of its serial number as there is room for.
+    /// So an edge that is still under way for a connection that is gone finds nobody, and not the next one in its slot.
+    pub(crate) fn event_token(self) -> Token {
+        Token((u64::from(self.token) | self.serial << 32) as usize)
+    }
 }
 
 /// A timer that has fired, and when it was to.

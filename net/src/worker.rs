@@ -241,9 +241,11 @@ impl<V: Service> Worker<V> {
 
     /// A connection's socket has become ready.
     fn handle_event(&mut self, event: &mio::event::Event) {
-        let key = event.token().0;
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        let token = token_of(key);
+        let token = event.token().0 as u32; // its lower half
+        let Some(connection) = self.connections.get_mut(token as usize) else { return };
+        if (ConnectionKey { token, serial: connection.serial }).event_token() != event.token() {
+            return; // Of an earlier connection in this slot.
+        }
         match &mut connection.role {
             Role::Exchange(exchange) => {
                 exchange.readable |= event.is_readable() || event.is_read_closed() || event.is_error();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mio::{Interest, Token};
+use mio::Interest;
 
 use super::{Worker, token_of};
 use crate::acceptor::{Recovery, recovery};
@@ -76,13 +76,10 @@ impl<V: Service> Worker<V> {
             return;
         }
         let slot = self.connections.vacant_entry();
-        let token = token_of(slot.key());
-        if self
-            .poll
-            .registry()
-            .register(&mut socket, Token(slot.key()), Interest::READABLE | Interest::WRITABLE)
-            .is_err()
-        {
+        self.serial += 1;
+        let key = ConnectionKey { token: token_of(slot.key()), serial: self.serial };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if self.poll.registry().register(&mut socket, key.event_token(), interest).is_err() {
             // Out of watches or memory: as bad as not being accepted.
             self.shared.accept_errors.fetch_add(1, Ordering::Relaxed); // a count on its own
             return;
@@ -96,14 +93,12 @@ impl<V: Service> Worker<V> {
         if excess || self.drain_until.is_some() {
             http.set_last();
         }
-        self.serial += 1;
-        let serial = self.serial;
         let deadline = self.timers.tick_after(self.now + timeouts.head);
-        let armed_for = self.timers.arm(deadline, Timer::Deadline(ConnectionKey { token, serial }));
+        let armed_for = self.timers.arm(deadline, Timer::Deadline(key));
         let peer = Peer { addr, excess };
         let exchange = Exchange { http, peer, request: None, readable: false, ending: false, broken: false, armed_for };
         let role = Role::Exchange(Box::new(exchange));
-        slot.insert(Connection { socket, flags: Flags::default(), active_at: self.tick, serial, role });
+        slot.insert(Connection { socket, flags: Flags::default(), active_at: self.tick, serial: key.serial, role });
         self.shared.connections.fetch_add(1, Ordering::Relaxed); // a count on its own
     }
 }

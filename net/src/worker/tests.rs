@@ -132,6 +132,26 @@ fn a_client_may_be_gone_at_any_action_of_a_turn() {
     }
 }
 
+/// A slot is used again in the very pass that has an edge for the connection that was there.
+#[test]
+fn a_late_edge_of_one_connection_is_no_edge_of_the_next() {
+    let mut bench = Bench::new();
+    let mut first = bench.connect();
+    first.write_all(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10 * ACTIONS_PER_TURN)).unwrap();
+    while bench.worker.attention.is_empty() {
+        bench.pass_on_edge();
+    }
+    // The listener is ready before the first client is gone; so its slot is free when the second one is accepted.
+    let second = TcpStream::connect(bench.addr).unwrap();
+    reset(first);
+    bench.pass_on_edge();
+    let (slot, connection) = bench.worker.connections.iter().next().unwrap();
+    assert_eq!((bench.worker.connections.len(), slot), (1, 0));
+    let Role::Exchange(exchange) = &connection.role else { panic!("nothing was asked for") };
+    assert!(!exchange.broken && !exchange.ending);
+    drop(second);
+}
+
 /// Who sends on while his turns are spent has edge upon edge: they don't add up to more turns.
 #[test]
 fn who_talks_without_end_has_one_turn_a_pass() {
