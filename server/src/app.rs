@@ -107,7 +107,7 @@ impl App {
         is_publish
             && self.publish
             && head.method() == Method::POST
-            && self.guard.check(asker, &self.cors, false).is_ok()
+            && self.guard.check_publish(asker, &self.cors).is_ok()
     }
 
     /// What is to be answered. `exchange` collects what middleware adds to it.
@@ -212,9 +212,12 @@ impl App {
         if !route.allows(request.method()) {
             return Err(Problem::method_not_allowed(request.method(), route.allow()));
         }
-        if route.is_guarded() {
-            let asker = Asker::new(request.uri(), request.headers());
-            self.guard.check(asker, &self.cors, matches!(route, Route::AdminPage | Route::AdminWithoutSlash))?;
+        let asker = Asker::new(request.uri(), request.headers());
+        match route {
+            Route::Publish { .. } => self.guard.check_publish(asker, &self.cors)?,
+            Route::AdminPage | Route::AdminWithoutSlash => self.guard.check_admin(asker, true)?,
+            Route::Status => self.guard.check_admin(asker, false)?,
+            _ => {}
         }
         match route {
             Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),

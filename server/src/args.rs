@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_HISTORY_AGE", value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
     history_age: Duration,
 
-    /// How far a reader may fall behind
+    /// How far a reader may fall behind, at least 64KiB; no event may be larger on the wire
     #[arg(long, env = "SSE_MAX_LAG", value_name = "SIZE", default_value = "1MiB")]
     max_lag: Size,
 

@@ -128,9 +128,14 @@ const FRAMING_BYTES: u64 = 960;
 /// Bytes of the `id:` line before it, at most.
 const ID_BYTES: u64 = 64;
 
-/// Events of this size may be published however little readers may lag: who sets that low wants slow readers gone, and
-/// not large events.
-const MODEST_EVENT_BYTES: u64 = 1024 * 1024;
+/// Readers may lag by so much at least, so that events of a modest size can always be published.
+const LEAST_LAG_BYTES: u64 = 64 * 1024;
+
+/// Bytes of the largest event on the wire, its `id:` line aside: no more than readers may lag, so that one event is never too
+/// much for its readers.
+fn largest_event(config: &Config) -> u64 {
+    config.max_lag.max(LEAST_LAG_BYTES).saturating_add(FRAMING_BYTES)
+}
 
 /// What concerns the event loops.
 fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
@@ -149,8 +154,7 @@ fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
         workers: at_least_one("workers", config.workers)?.get(),
         keepalive: config.keepalive.filter(|keepalive| !keepalive.is_zero()),
         flush_interval: config.flush_interval,
-        // The largest event is no lag: who is sent nothing but that is not behind.
-        max_lag: config.max_lag.saturating_add(FRAMING_BYTES + ID_BYTES),
+        max_lag: largest_event(config).saturating_add(ID_BYTES),
         retry: config.retry.filter(|retry| !retry.is_zero()),
         max_connections,
         limits: proto::Limits { body_bytes: config.max_body, ..proto::Limits::default() },
@@ -172,11 +176,10 @@ fn app(
         table.insert(method, &path, handler)?;
     }
     let facts = Facts::now();
-    let largest_event = config.max_lag.max(MODEST_EVENT_BYTES).saturating_add(FRAMING_BYTES);
     let hub = Hub::new(HubConfig {
         epoch: facts.epoch(),
         limits: config.limits,
-        max_frame_bytes: usize::try_from(largest_event).unwrap_or(usize::MAX),
+        max_frame_bytes: usize::try_from(largest_event(config)).unwrap_or(usize::MAX),
         history_bytes: config.history_bytes,
         history_age: config.history_age,
         ..HubConfig::default()

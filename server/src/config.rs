@@ -36,8 +36,8 @@ pub struct Config {
     /// How long past events are kept, within [`history_bytes`](Self::history_bytes).
     pub history_age: Duration,
     /// How many bytes a reader may fall behind. What happens beyond is up to [`slow_consumers`](Self::slow_consumers). So
-    /// that no event puts its readers behind by itself, one that takes more on the wire than this (or 1 MiB, if that is
-    /// more) is refused where it is published.
+    /// that no event puts its readers behind by itself, one that takes more on the wire than this is refused
+    /// where it is published. Less than 64 KiB counts as that.
     pub max_lag: u64,
     /// What becomes of readers that are too far behind. `disconnect` (then their clients come back and resume) or `skip`
     /// (they stay, and go on with what is new after an event `gap`) is for all; `PREFIX=POLICY`, such as `/time=skip`, for

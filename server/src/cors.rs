@@ -33,7 +33,7 @@ impl Cors {
             credentials: config.cors_credentials,
             methods: parse_methods(&config.cors_methods)?,
             headers: parse_headers(config.cors_headers.iter())?,
-            headers_without_token: parse_headers(config.cors_headers.iter().filter(|name| !is_token(name)))?,
+            headers_without_token: parse_headers(config.cors_headers.iter().filter(|name| !covers_tokens(name)))?,
             max_age: config.cors_max_age.map(|age| HeaderValue::from(age.as_secs())),
         };
         cors.refuse_free_credentials(config)?;
@@ -141,8 +141,9 @@ fn parse_methods(methods: &[String]) -> Result<HeaderValue, ConfigError> {
     HeaderValue::from_str(&list).map_err(|_| bad(&list))
 }
 
-fn is_token(header: &str) -> bool {
-    header.eq_ignore_ascii_case("authorization")
+/// Some browsers let `*` stand for this one, too.
+fn covers_tokens(header: &str) -> bool {
+    header == "*" || header.eq_ignore_ascii_case("authorization")
 }
 
 /// Whether a browser asks what a page may do, before the page's request (Fetch standard, "CORS-preflight request").
@@ -298,6 +299,8 @@ mod tests {
             assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], allowed);
         }
         assert_eq!(cors.headers_without_token, "Content-Type, Cache-Control, Last-Event-ID");
+        let star = Config { cors_headers: vec!["*".to_owned()], ..Config::default() };
+        assert_eq!(Cors::parse(&star).unwrap().headers_without_token, "Last-Event-ID");
     }
 
     /// Any page can make a frame whose origin is `null`.

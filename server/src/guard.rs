@@ -12,7 +12,7 @@ use http::{StatusCode, Uri};
 
 use crate::config::{Config, ConfigError};
 use crate::cors::Cors;
-use crate::origin::{Origin, is_host, split_port};
+use crate::origin::{Origin, canonical, is_host, split_port};
 use crate::problem::Problem;
 use crate::text::shortened;
 
@@ -52,24 +52,41 @@ impl Guard {
         }
     }
 
-    /// Whether a request may use what is guarded. `by_link`: following a link there from another site does no harm.
-    pub(crate) fn check(&self, asker: Asker<'_>, cors: &Cors, by_link: bool) -> Result<(), Problem> {
-        if !self.hosts.allow(asker.host) {
-            let detail = format!(
-                "This server doesn't go by the name {:?} here. Ask for it by the name or address that it listens on, or \
-                 start it with --allowed-host.",
-                shortened(asker.host)
-            );
-            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
-        }
-        let may_pass = asker.bears_token() || (by_link && asker.is_navigation()) || asker.is_listed(cors);
-        if may_pass || !asker.is_cross_site() {
+    /// Whether a request may publish.
+    pub(crate) fn check_publish(&self, asker: Asker<'_>, cors: &Cors) -> Result<(), Problem> {
+        self.check_host(asker)?;
+        if asker.is_listed(cors) || asker.bears_token() || !asker.is_cross_site() {
             return Ok(());
         }
-        let detail =
-            "A page of another site may not do this. List its origin with --cors-origin, by name, if it is to.";
-        Err(Problem::new(StatusCode::FORBIDDEN, detail))
+        Err(refusal(
+            "A page of another site may not publish here. List its origin with --cors-origin, by name, if it is to. (If it \
+             is this server's own page behind a proxy: the proxy must pass `Host` on, and --allowed-host name it.)",
+        ))
     }
+
+    /// Whether a request may use the admin endpoints. `by_link`: following a link there from another site does no harm.
+    pub(crate) fn check_admin(&self, asker: Asker<'_>, by_link: bool) -> Result<(), Problem> {
+        self.check_host(asker)?;
+        if asker.bears_token() || (by_link && asker.is_navigation()) || !asker.is_cross_site() {
+            return Ok(());
+        }
+        Err(refusal("Pages of other sites may not see who is connected here: open the admin page itself."))
+    }
+
+    fn check_host(&self, asker: Asker<'_>) -> Result<(), Problem> {
+        if self.hosts.allow(asker.host) {
+            return Ok(());
+        }
+        Err(refusal(format!(
+            "This server doesn't go by the name {:?} here. Ask for it by the name or address that it listens on, or start \
+             it with --allowed-host.",
+            shortened(asker.host)
+        )))
+    }
+}
+
+fn refusal(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, detail)
 }
 
 impl Hosts {
@@ -125,8 +142,7 @@ impl<'r> Asker<'r> {
 
 fn parse_host(text: &str) -> Result<String, ConfigError> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    // `::1` is how people write it, and `[::1]` how `Host` does.
-    let name = if name.parse::<Ipv6Addr>().is_ok() { format!("[{name}]") } else { name };
+    let name = canonical(&name).unwrap_or(name);
     if !is_host(&name) {
         let hint = "write a name or an address, without scheme, port and path: `example.com`";
         return Err(ConfigError::new("allowed-host", format!("{text:?} is no host: {hint}")));
@@ -188,7 +204,7 @@ mod tests {
         for listen in [&["0.0.0.0:8001"][..], &["[::]:8001"], &["127.0.0.1:8001", "192.0.2.1:8001"], &[]] {
             assert!(guard(listen, &[]).hosts.allow("any.example"), "{listen:?}");
         }
-        let guard = guard(&["127.0.0.1:8001", "192.0.2.1:8001"], &["Events.example.", "::2"]);
+        let guard = guard(&["127.0.0.1:8001", "192.0.2.1:8001"], &["Events.example.", "0:0::2"]);
         for host in ["events.example", "events.example.:80", "localhost", "[::2]:80"] {
             assert!(guard.hosts.allow(host), "{host}");
         }

@@ -9,6 +9,7 @@
 //! | `null` | pages without an origin: files, sandboxed frames |
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 /// One entry of a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,6 +66,8 @@ impl OriginPattern {
                 Port::Exact(own_port(scheme.unwrap_or_default(), number))
             }
         };
+        let canonical = canonical(name);
+        let name = canonical.as_deref().unwrap_or(name);
         let host = match name.strip_prefix("*.") {
             Some(parent) if is_host(parent) => Host::Beneath(format!(".{parent}")),
             None if is_host(name) => Host::Exact(name.to_owned()),
@@ -145,9 +148,15 @@ fn is_scheme(scheme: &str) -> bool {
     !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
+/// An IPv6 address, with brackets or without, as browsers write it.
+pub(crate) fn canonical(name: &str) -> Option<String> {
+    let address: Ipv6Addr = name.trim_matches(['[', ']']).parse().ok()?;
+    Some(format!("[{address}]"))
+}
+
 pub(crate) fn is_host(name: &str) -> bool {
     match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => name.split('.').all(is_label),
     }
 }
@@ -213,7 +222,7 @@ mod tests {
                 &["https://example.com", "https://a.example.com:8443", "a.example.com"],
             ),
             ("*.example.com:*", &["http://a.example.com:81"], &["http://example.com:81"]),
-            ("http://[::1]:3000", &["http://[::1]:3000"], &["http://[::1]"]),
+            ("http://[0:0::1]:3000", &["http://[::1]:3000"], &["http://[::1]"]),
             ("null", &["null"], &["https://null", ""]),
         ];
         for (listed, covered, others) in table {

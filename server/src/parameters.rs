@@ -15,22 +15,35 @@ pub(crate) const LAST_EVENT_ID: [&str; 2] = ["last_event_id", "lastEventId"];
 /// What other servers call it, and what people call it for short.
 const OTHER_NAMES: [&str; 5] = ["ns", "channel", "channels", "topic", "topics"];
 
-/// Letters that a slip of the fingers changes at most.
-const MOST_SLIPS: usize = 2;
+/// Letters that a slip of the fingers changes: one is another, missing or too many, or two have changed places.
+const MOST_SLIPS: usize = 1;
+
+/// Bytes of a name that may still mean one of ours.
+const MOST_BYTES: usize = 32;
+
+/// Parameters that a subscription may have: each is looked at, and strangers send them.
+pub(crate) const MOST_PARAMETERS: usize = 256;
 
 /// The parameter that this name seems to mean, unless it is one.
 pub(crate) fn meant(name: &str) -> Option<&'static str> {
-    if name == NAMESPACE || LAST_EVENT_ID.contains(&name) {
+    if name == NAMESPACE || LAST_EVENT_ID.contains(&name) || name.len() > MOST_BYTES {
         return None;
     }
     // `namespace[]` and `namespace[0]` are how some frameworks write lists.
     let plain = name.split('[').next().unwrap_or_default().to_ascii_lowercase();
     let letters: String = plain.chars().filter(char::is_ascii_alphanumeric).collect();
-    if osa_distance(&letters, "lasteventid") <= MOST_SLIPS {
-        return Some(LAST_EVENT_ID[0]);
+    let is_near =
+        |right: &str| letters.len().abs_diff(right.len()) <= MOST_SLIPS && osa_distance(&letters, right) <= MOST_SLIPS;
+    match () {
+        () if is_near("lasteventid") => Some(LAST_EVENT_ID[0]),
+        () if is_near(NAMESPACE) => Some(NAMESPACE),
+        () => None,
     }
-    let is_near = OTHER_NAMES.contains(&&*plain) || osa_distance(&letters, NAMESPACE) <= MOST_SLIPS;
-    is_near.then_some(NAMESPACE)
+}
+
+/// Whether this is another word for a namespace, in a query that has no right one.
+pub(crate) fn is_another_word(name: &str) -> bool {
+    OTHER_NAMES.iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
 #[cfg(test)]
@@ -48,12 +61,11 @@ mod tests {
             "name_space",
             "namesapce",
             "nmespace",
-            "ns",
-            "topic",
-            "Topics",
-            "channel",
         ] {
             assert_eq!(meant(name), Some("namespace"), "{name}");
+        }
+        for name in ["ns", "topic", "Topics", "channel"] {
+            assert!(is_another_word(name) && meant(name).is_none(), "{name}");
         }
         for name in ["Last-Event-ID", "last-event-id", "lasteventid", "LastEventId", "last_event_ID", "last_event_id[]"]
         {
@@ -76,6 +88,7 @@ mod tests {
             "utm_source",
             "stream",
             "event",
+            "namespace_id",
             "é",
             "",
         ] {

@@ -18,15 +18,12 @@ use crate::text::shortened;
 
 /// The stream of the namespace or pattern that the path names, or of those that the query names.
 pub(crate) fn answer(request: &Request, namespace: &str, limits: &Limits) -> Result<Reply, Problem> {
-    for name in request.query_names() {
-        if let Some(meant) = parameters::meant(&name) {
-            let name = shortened(&name);
-            let detail = format!("The query has a parameter {name:?}, which means nothing here: write `{meant}=`.");
-            return Err(bad_request(detail));
-        }
-    }
+    refuse_lookalikes(request)?;
     let mut named = request.query_raw(parameters::NAMESPACE).peekable();
     if named.peek().is_none() {
+        if namespace == "/" {
+            refuse_other_words(request)?;
+        }
         let filter = Filter::parse_within(namespace, limits);
         return filter.map(Reply::subscribe).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error));
     }
@@ -39,6 +36,31 @@ pub(crate) fn answer(request: &Request, namespace: &str, limits: &Limits) -> Res
         return Err(bad_request(detail));
     }
     several(named, limits).map(Reply::subscribe)
+}
+
+fn refuse_lookalikes(request: &Request) -> Result<(), Problem> {
+    if request.query_names().nth(parameters::MOST_PARAMETERS).is_some() {
+        let most = parameters::MOST_PARAMETERS;
+        return Err(bad_request(format!("The query has too many parameters: a subscription takes at most {most}.")));
+    }
+    for name in request.query_names() {
+        if let Some(meant) = parameters::meant(&name) {
+            return Err(lookalike(&name, meant));
+        }
+    }
+    Ok(())
+}
+
+/// Without them the stream would carry everything. (Where a namespace is named, they are somebody else's.)
+fn refuse_other_words(request: &Request) -> Result<(), Problem> {
+    match request.query_names().find(|name| parameters::is_another_word(name)) {
+        Some(name) => Err(lookalike(&name, parameters::NAMESPACE)),
+        None => Ok(()),
+    }
+}
+
+fn lookalike(name: &str, meant: &str) -> Problem {
+    bad_request(format!("The query has a parameter {name:?}, which means nothing here: write `{meant}=`."))
 }
 
 fn several<'q>(named: impl Iterator<Item = &'q str>, limits: &Limits) -> Result<Filter, Problem> {

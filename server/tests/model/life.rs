@@ -12,6 +12,9 @@ use sse_server::{Config, EventId, Publisher, Server, ServerHandle};
 use crate::PATIENCE;
 use crate::events::{MAX_DATA_BYTES, SKIPPING};
 
+/// No event may be larger on the wire than readers may lag; of many short lines, it takes a fifth more than its data.
+const LEAST_LAG: u64 = MAX_DATA_BYTES as u64 * 5 / 4;
+
 /// What makes this server forget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forgets {
@@ -67,8 +70,8 @@ impl Life {
             workers: 2,
             history_bytes,
             history_age,
-            // Some let nobody be behind by even one event, and some are patient.
-            max_lag: if random.u8(..3) == 0 { 1 } else { 1 << random.u32(8..23) },
+            // Some let nobody be behind by more than they must, which is one large event, and some are patient.
+            max_lag: if random.u8(..3) == 0 { LEAST_LAG } else { LEAST_LAG << random.u32(..7) },
             slow_consumers: SKIPPING.iter().map(|prefix| format!("{prefix}=skip")).collect(),
             retry,
             // So often that it gets between events, and wakes readers who wait for one.

@@ -225,8 +225,8 @@ fn a_drain_waits_for_nobody() {
     let begun = Instant::now();
     server.signal(Signal::TERM);
     assert!(server.wait().success());
-    // Half of what the body may take.
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    // Far more than any machine needs, and less than what it took to be killed.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -33,7 +33,8 @@ fn a_page_of_another_site_may_neither_publish_nor_look() {
         ] {
             let response = ask(&server, method, target, fields);
             assert_eq!(response.status, 403, "{method} {target} {fields:?}");
-            assert!(response.problem().contains("--cors-origin"), "{}", response.problem());
+            let words = if method == "POST" { "--cors-origin" } else { "who is connected" };
+            assert!(response.problem().contains(words), "{}", response.problem());
         }
         let own = format!("Origin: http://{}", server.address());
         for fields in [
@@ -82,6 +83,8 @@ fn pages_of_listed_origins_may_publish() {
         let allowed = preflight.header("access-control-allow-headers").unwrap();
         assert_eq!(allowed.contains("Authorization"), status == 200, "{origin}: {allowed}");
         assert_eq!(preflight.header("access-control-allow-methods"), Some("POST, OPTIONS"));
+        // What clients are connected is for nobody else's page.
+        assert_eq!(ask(&server, "GET", "/admin/status.json", &fields).status, 403, "{origin}");
     }
 }
 

@@ -237,6 +237,12 @@ fn by_default_a_mebibyte_is_an_event() {
     let server = Running::new(config());
     let data = "x".repeat(1 << 20);
     assert_eq!(server.post(&format!("/publish/a?event={}", "n".repeat(900)), &data).status, 200);
+}
+
+/// The same limit holds for what is published and for how far readers may lag, however low it is set.
+#[test]
+fn no_event_is_more_than_its_readers_may_lag() {
     let server = Running::new(Config { max_lag: 1, ..config() });
-    assert_eq!(server.post("/publish/a", &data).status, 200);
+    assert_eq!(server.post("/publish/a", &"x".repeat(64 << 10)).status, 200);
+    assert_eq!(server.post("/publish/a", &"x".repeat((64 << 10) + 1024)).status, 413);
 }
