@@ -72,7 +72,8 @@ pub(crate) struct Stream<S> {
     pub(crate) session: S,
     /// Its places, one in the topic of each of its patterns.
     pub(crate) places: Places,
-    /// What must be sent before any frame, in its framing: the rest of the head, of a keepalive, or of a chunk's size.
+    /// What must be sent before any frame, in its framing: the rest of the head and the opening, of a comment, or of what
+    /// stands between the data of two chunks.
     pub(crate) owed: Vec<u8>,
     /// Where the body stands, once what is owed is sent.
     pub(crate) framing: StreamFraming,
@@ -119,7 +120,13 @@ impl<S> Connection<S> {
             let second = &second[..second.len().min(most - first.len())];
             let length = first.len() + second.len();
             if length == 0 {
-                break if budget == 0 || subscription.is_replaying() { Flush::More } else { Flush::Done };
+                break match budget == 0 || subscription.is_replaying() {
+                    true => Flush::More,
+                    false if stream.framing.is_open() => {
+                        fill_chunk(&mut self.socket, &mut self.flags, subscription, stream)
+                    }
+                    false => Flush::Done,
+                };
             }
             let mut line = SizeLine::default();
             let wrapped = stream.framing.wrap([first, second], &mut line);
@@ -233,11 +240,13 @@ impl<S> Connection<S> {
         }
     }
 
-    /// A number that changes whenever the socket takes something of a stream.
-    pub(crate) fn sent(&self) -> (u64, usize) {
+    /// What changes whenever the socket takes something of a stream; none for an exchange.
+    pub(crate) fn sent(&self) -> Option<(u64, usize, StreamFraming)> {
         match &self.role {
-            Role::Stream { subscription, stream } => (subscription.bytes_read(), stream.owed.len()),
-            Role::Exchange(_) => (0, 0),
+            Role::Stream { subscription, stream } => {
+                Some((subscription.bytes_read(), stream.owed.len(), stream.framing))
+            }
+            Role::Exchange(_) => None,
         }
     }
 
@@ -360,6 +369,17 @@ fn send_owed(socket: &mut Socket, flags: &mut Flags, owed: &mut Vec<u8>) -> Opti
     }
 }
 
+/// Fills a chunk that is still open when there is no more to send: what it was begun for has been skipped, and some clients
+/// hand out a chunk only when it is whole.
+#[cold]
+fn fill_chunk<S>(socket: &mut Socket, flags: &mut Flags, subscription: &Subscription, stream: &mut Stream<S>) -> Flush {
+    if !subscription.at_frame_boundary() {
+        return Flush::Done; // The rest of the frame is to come.
+    }
+    stream.framing.fill(&mut stream.owed);
+    send_owed(socket, flags, &mut stream.owed).unwrap_or(Flush::Done)
+}
+
 /// Whether all that was pending when the stream was told to leave is sent, and the last frame is whole.
 fn may_leave<S>(subscription: &Subscription, stream: &Stream<S>, outcome: Flush) -> bool {
     let reached = outcome == Flush::Done || subscription.bytes_read() >= stream.leave_at;
@@ -370,6 +390,8 @@ fn may_leave<S>(subscription: &Subscription, stream: &Stream<S>, outcome: Flush)
 fn end_of(error: &io::Error) -> EndReason {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => EndReason::ClientClosed,
+        // The kernel has given it up: it took nothing any more.
+        ErrorKind::TimedOut => EndReason::Stalled,
         kind => EndReason::Failed(kind),
     }
 }

@@ -22,10 +22,12 @@ const BACKLOG: i32 = 4096;
 /// Times that a free port is looked for which several addresses have in common.
 const PORT_TRIES: usize = 16;
 
-/// A peer that has answered nothing for so long is gone: a phone out of reach, a machine switched off. It sends no FIN,
-/// and by itself the kernel goes on for a quarter of an hour (`tcp_retries2`).
+/// A peer that has acknowledged nothing of what is sent for so long is gone: a phone out of reach, a machine switched off.
+/// It sends no FIN, and by itself the kernel goes on for a quarter of an hour (`tcp_retries2`). The kernel takes a reader
+/// for gone as well whose window has been shut for so long, though it answers: one that has stopped reading, and whose
+/// socket holds what it doesn't take.
 #[cfg(target_os = "linux")]
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Silence after which the kernel asks a peer whether it is there. With comments every 15 s, the default, it hardly ever
 /// has to.
@@ -150,7 +152,7 @@ fn try_together(addrs: &[SocketAddr], workers: usize) -> io::Result<Vec<Bound>> 
         }
         match bind_one(addr, workers) {
             Ok(one) => bound.push(one),
-            Err(error) if is_missing_here(&error) => missing = Some(error),
+            Err(error) if is_missing_here(addr, &error) => missing = Some(error),
             Err(error) => return Err(error),
         }
     }
@@ -160,10 +162,12 @@ fn try_together(addrs: &[SocketAddr], workers: usize) -> io::Result<Vec<Bound>> 
     }
 }
 
-/// Whether this machine has no such address, as many have none of IPv6.
-fn is_missing_here(error: &io::Error) -> bool {
+/// Whether this machine has no addresses of this family, as many have none of IPv6. An IPv4 address that it doesn't have is
+/// somebody else's, and no address to pass over.
+fn is_missing_here(addr: SocketAddr, error: &io::Error) -> bool {
     // EAFNOSUPPORT, as Linux, and the BSDs and macOS, number it.
-    error.kind() == ErrorKind::AddrNotAvailable || matches!(error.raw_os_error(), Some(97 | 47))
+    let has_no_family = matches!(error.raw_os_error(), Some(97 | 47));
+    has_no_family || (addr.is_ipv6() && error.kind() == ErrorKind::AddrNotAvailable)
 }
 
 fn bind_one(addr: SocketAddr, workers: usize) -> io::Result<Bound> {
@@ -211,7 +215,7 @@ fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 /// Makes the kernel end connections to peers that have left without a word; what is accepted inherits it.
 ///
 /// ```text
-///   last answer   15 s         20 s                        40 s
+///   last answer   15 s         25 s                        40 s
 ///   ──┴─────────── question ─── no answer: gone             │
 ///   ──┴──────────────── something sent, not acknowledged ── gone at the latest
 /// ```

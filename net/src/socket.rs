@@ -11,6 +11,13 @@ use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+/// Writing to a peer that has gone is an error, and no signal: in a process that has left SIGPIPE at its default, as some
+/// hosts of this library do, the signal would be its end.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const NO_SIGNAL: i32 = 0;
+
 /// What a connection is written to and read from.
 #[derive(Debug)]
 pub(crate) enum Socket {
@@ -53,17 +60,21 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(socket) => socket.write(bytes),
+            Socket::Tcp(socket) => socket.try_io(|| SockRef::from(&*socket).send_with_flags(bytes, NO_SIGNAL)),
             #[cfg(unix)]
-            Socket::Unix(socket) => socket.write(bytes),
+            Socket::Unix(socket) => socket.try_io(|| SockRef::from(&*socket).send_with_flags(bytes, NO_SIGNAL)),
         }
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(socket) => socket.write_vectored(pieces),
+            Socket::Tcp(socket) => {
+                socket.try_io(|| SockRef::from(&*socket).send_vectored_with_flags(pieces, NO_SIGNAL))
+            }
             #[cfg(unix)]
-            Socket::Unix(socket) => socket.write_vectored(pieces),
+            Socket::Unix(socket) => {
+                socket.try_io(|| SockRef::from(&*socket).send_vectored_with_flags(pieces, NO_SIGNAL))
+            }
         }
     }
 

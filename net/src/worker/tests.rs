@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 
@@ -11,12 +11,12 @@ use sse_core::{Event, Filter, HubConfig};
 use super::exchanges::ACTIONS_PER_TURN;
 use super::*;
 use crate::proto::RequestError;
-use crate::reply::{Reply, StreamReply};
+use crate::reply::{Reply, SlowConsumer, StreamReply};
 use crate::service::{Context, Peer};
 use crate::socket::Socket;
 use crate::stream::StreamEnd;
 
-/// `/stream` is a stream; `/gone` is one, too, whose client resets its connection just before it opens; the rest gets an
+/// `/stream` is a stream, and so is `/skip`, whose readers skip; `/gone` is one, too, whose client resets its connection just before it opens; the rest gets an
 /// empty answer.
 #[derive(Default)]
 struct Desk {
@@ -29,13 +29,15 @@ impl Service for Desk {
 
     fn call(&self, request: Request<Bytes>, _: &Context<'_, ()>) -> Reply<()> {
         match request.uri().path() {
-            path @ ("/stream" | "/gone") => {
+            path @ ("/stream" | "/skip" | "/gone") => {
                 if path == "/gone" {
                     reset(self.leaver.lock().unwrap().take().unwrap());
                 }
                 let filter = Filter::parse("/").unwrap();
                 let id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap().into());
-                Reply::Stream(StreamReply { last_event_id: id, ..StreamReply::new(Response::new(()), filter, ()) })
+                let slow_consumer = if path == "/skip" { SlowConsumer::Skip } else { SlowConsumer::Disconnect };
+                let reply = StreamReply::new(Response::new(()), filter, ());
+                Reply::Stream(StreamReply { last_event_id: id, slow_consumer, ..reply })
             }
             _ => Reply::Response(Response::new(Bytes::new())),
         }
@@ -97,7 +99,9 @@ impl Bench {
 
     /// Runs passes as the loop does.
     fn pass_until(&mut self, mut holds: impl FnMut(&Worker<Desk>) -> bool) {
+        let begun = Instant::now();
         while !holds(&self.worker) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never comes to that");
             let timeout = self.worker.time_to_sleep();
             self.worker.poll.poll(&mut self.events, timeout).unwrap();
             self.worker.inbox.unpark();
@@ -201,4 +205,42 @@ fn who_is_told_to_leave_gets_what_it_is_owed_first() {
         assert_eq!(reading.join().unwrap().matches("\ndata:").count(), EVENTS, "live: {is_live}");
         drop(live);
     }
+}
+
+/// The socket is full within a chunk of many frames, which are skipped then. Some clients hand out a chunk only when it is
+/// whole, and would see nothing of the gap for as long as the next frames don't fill it.
+#[test]
+fn no_chunk_stays_open_that_nothing_comes_for() {
+    let mut bench = Bench::with(HubConfig { history_bytes: 64 << 20, ..HubConfig::default() });
+    let hub = bench.worker.hub.clone();
+    let mut client = bench.connect();
+    client.write_all(b"GET /skip HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    bench.pass_until(|worker| worker.handle.streams() == 1);
+    let is_within_a_chunk = |worker: &Worker<Desk>| {
+        let (_, connection) = worker.connections.iter().next().unwrap();
+        matches!(&connection.role, Role::Stream { stream, .. } if stream.framing.is_open())
+    };
+    let no_edges = Events::with_capacity(1);
+    while !is_within_a_chunk(&bench.worker) {
+        for _ in 0..100 {
+            hub.publish(&Event::new("/a", &[b'x'; 1000])).unwrap();
+        }
+        bench.worker.pass(&no_edges);
+    }
+    while bench.worker.handle.counters().skipped == 0 {
+        hub.publish(&Event::new("/a", &[b'x'; 1000])).unwrap();
+        bench.worker.pass(&no_edges);
+    }
+    assert!(is_within_a_chunk(&bench.worker));
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        while !text.contains("event:gap") {
+            let mut piece = [0; 64 << 10];
+            let length = client.read(&mut piece).unwrap();
+            text.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+        }
+        client
+    });
+    bench.pass_until(|worker| !is_within_a_chunk(worker));
+    drop(reading.join().unwrap());
 }
