@@ -298,9 +298,9 @@ fn write_wrapped(socket: &mut Socket, wrapped: &Wrapped<'_>) -> io::Result<usize
         wrapped.pieces().iter().for_each(|piece| together.extend_from_slice(piece));
         return write(socket, &together);
     }
-    let (slices, first) = wrapped.slices();
+    let (slices, range) = wrapped.slices();
     loop {
-        match socket.write_vectored(&slices[first..]) {
+        match socket.write_vectored(&slices[range.clone()]) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result,
         }

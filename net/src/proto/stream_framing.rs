@@ -11,6 +11,7 @@
 //! ```
 
 use std::io::IoSlice;
+use std::ops::Range;
 
 const LINE_END: &[u8] = b"\r\n";
 
@@ -138,10 +139,16 @@ impl<'a> Wrapped<'a> {
         &self.pieces[self.first..]
     }
 
-    /// The pieces, for one vectored write; those before the index are empty.
+    /// The pieces, for one vectored write, and which of them those are. The kernel looks at each, so the one that is hardly
+    /// ever there, data in a second place, is left out where it is empty.
     #[must_use]
-    pub fn slices(&self) -> ([IoSlice<'a>; 7], usize) {
-        (self.pieces.map(IoSlice::new), self.first)
+    pub fn slices(&self) -> ([IoSlice<'a>; 7], Range<usize>) {
+        let mut slices = self.pieces.map(IoSlice::new);
+        if self.pieces[5].is_empty() {
+            slices[5] = slices[6];
+            return (slices, self.first..6);
+        }
+        (slices, self.first..7)
     }
 
     fn data(&self) -> usize {
@@ -253,9 +260,9 @@ mod tests {
         }
         let mut line = SizeLine::default();
         let wrapped = framing.wrap(data, &mut line);
-        let (slices, first) = wrapped.slices();
-        assert!(slices[..first].iter().all(|slice| slice.is_empty()));
-        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let (slices, range) = wrapped.slices();
+        let bytes: Vec<u8> = slices[range].iter().flat_map(|slice| slice.iter().copied()).collect();
+        assert_eq!(bytes, wrapped.pieces().concat());
         let taken = bytes.len().min(room);
         wire.extend_from_slice(&bytes[..taken]);
         let sent = framing.settle(&wrapped, taken);
