@@ -125,7 +125,7 @@ impl<'a> Origin<'a> {
         (is_scheme(scheme) && is_host(host)).then_some(Origin { scheme, host, port })
     }
 
-    /// Whether this is its port, be it the scheme's own.
+    /// Whether its port is this one. An origin without a written port has the scheme's own.
     pub(crate) fn has_port(&self, port: u16) -> bool {
         self.port == own_port(self.scheme, port)
     }

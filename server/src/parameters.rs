@@ -34,10 +34,12 @@ pub(crate) fn meant(name: &str) -> Option<&'static str> {
     let letters: String = plain.chars().filter(char::is_ascii_alphanumeric).collect();
     let is_near =
         |right: &str| letters.len().abs_diff(right.len()) <= MOST_SLIPS && osa_distance(&letters, right) <= MOST_SLIPS;
-    match () {
-        () if is_near("lasteventid") => Some(LAST_EVENT_ID[0]),
-        () if is_near(NAMESPACE) => Some(NAMESPACE),
-        () => None,
+    if is_near("lasteventid") {
+        Some(LAST_EVENT_ID[0])
+    } else if is_near(NAMESPACE) {
+        Some(NAMESPACE)
+    } else {
+        None
     }
 }
 

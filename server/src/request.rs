@@ -72,7 +72,7 @@ impl Request {
     }
 
     /// Names and values as they were sent.
-    pub(crate) fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.inner.uri().query().unwrap_or_default().split('&');
         pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
