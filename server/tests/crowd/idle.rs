@@ -105,8 +105,9 @@ fn visit(server: &Server, base: usize) -> usize {
     resident
 }
 
-/// glibc keeps much of what it was once given, and changes its habits when it is first given back a large block. So two
-/// crowds come first, and what the third leaves behind is compared with what they left.
+/// What a crowd leaves behind shows while the next one is there. Afterwards it does not: glibc keeps what it was once given,
+/// or gives a part of it back, as the last block in use happens to lie. It changes its habits with the first large block
+/// that it is given back, so the first crowd only says what a connection costs.
 #[test]
 fn a_crowd_costs_little_and_leaves_nothing_behind() {
     super::allow_files(CONNECTIONS as u64 + 100);
@@ -114,11 +115,12 @@ fn a_crowd_costs_little_and_leaves_nothing_behind() {
     let (base, resident) = (server.descriptors(), server.resident_bytes());
     let each = (visit(&server, base) - resident) / CONNECTIONS;
     assert!(each <= RESIDENT_BYTES_EACH, "{each} resident bytes for each idle connection");
-    visit(&server, base);
 
-    let before = server.resident_bytes();
+    let second = visit(&server, base);
     visit(&server, base);
-    let after = server.resident_bytes();
-    println!("{each} B for each connection; {resident} B at start, {before} B and {after} B after a crowd has left");
-    assert!(after <= before + before / 10, "{before} resident bytes before the third crowd, {after} after it");
+    visit(&server, base);
+    let fifth = visit(&server, base);
+    println!("{each} B for each connection; {resident} B at start, {second} B and {fifth} B with later crowds");
+    // Three crowds lie between them, so 64 bytes that each connection leaves behind are 2.9 MB.
+    assert!(fifth <= second + second / 5, "{second} resident bytes with the second crowd, {fifth} with the fifth");
 }
