@@ -164,6 +164,7 @@ impl Log {
 }
 
 /// A reader's place in a log.
+#[derive(Clone)]
 pub(crate) struct Cursor {
     segment: Arc<Segment>,
     /// Bytes of the segment that are read.
@@ -303,6 +304,13 @@ impl Cursor {
     #[cfg(feature = "stream")]
     pub(crate) fn place(&self) -> (&Arc<Segment>, usize) {
         (&self.segment, self.offset)
+    }
+}
+
+impl PartialEq for Cursor {
+    /// Whether both stand in one block, at one byte of it.
+    fn eq(&self, other: &Self) -> bool {
+        self.offset == other.offset && Arc::ptr_eq(&self.segment, &other.segment)
     }
 }
 

@@ -57,6 +57,12 @@ pub struct Subscription {
     engine: Arc<Engine>,
 }
 
+/// Where in its channel's log a [`chunk`](Subscription::chunk) begins. What readers get from one place is the same, byte for
+/// byte, as far as each of them goes: so what a writer has made of it for one, such as a copy in some framing, serves all.
+///
+/// It holds the log from there on, as a reader does: keep it no longer than for a round over the readers.
+pub struct ChunkStart(Cursor);
+
 /// Where frames come from.
 enum Feed {
     /// The log of the one channel.
@@ -273,6 +279,24 @@ impl Subscription {
         self.members.iter_mut().for_each(|member| member.set_waker(waker));
     }
 
+    /// Where in its channel's log the [`chunk`](Self::chunk) begins. `None` for what comes from elsewhere: a notice, the
+    /// history, several logs.
+    #[inline]
+    #[must_use]
+    pub fn chunk_start(&self) -> Option<ChunkStart> {
+        match (&self.ahead, &self.feed) {
+            (None, Feed::One(cursor)) => Some(ChunkStart(cursor.clone())),
+            _ => None,
+        }
+    }
+
+    /// Whether the [`chunk`](Self::chunk) begins there.
+    #[inline]
+    #[must_use]
+    pub fn is_at(&self, start: &ChunkStart) -> bool {
+        matches!((&self.ahead, &self.feed), (None, Feed::One(cursor)) if *cursor == start.0)
+    }
+
     /// The cursor that the chunk is of, if it is of a log.
     #[cfg(feature = "stream")]
     pub(crate) fn cursor(&self) -> Option<&Cursor> {
@@ -468,6 +492,12 @@ impl Feed {
             Self::Many(merge) => merge.frames_read(),
             Self::Replay { .. } => 0,
         }
+    }
+}
+
+impl fmt::Debug for ChunkStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ChunkStart").field(&self.0.position()).finish()
     }
 }
 

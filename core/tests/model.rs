@@ -67,6 +67,23 @@ impl Reader {
     }
 }
 
+/// Whoever reads from one place reads the same.
+fn check_starts(readers: &mut [Reader]) -> Result<(), TestCaseError> {
+    let mut starts = Vec::new();
+    for reader in readers {
+        for (start, chunk) in &starts {
+            if reader.subscription.is_at(start) {
+                prop_assert_eq!(reader.subscription.chunk(), chunk);
+            }
+        }
+        if let Some(start) = reader.subscription.chunk_start() {
+            prop_assert!(reader.subscription.is_at(&start));
+            starts.push((start, reader.subscription.chunk().to_vec()));
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, ..ProptestConfig::default() })]
 
@@ -107,6 +124,7 @@ proptest! {
             for reader in &readers {
                 reader.check(&history)?;
             }
+            check_starts(&mut readers)?;
         }
         for reader in &mut readers {
             while !reader.subscription.chunk().is_empty() {

@@ -111,6 +111,7 @@ mod reply;
 mod responder;
 mod retry;
 mod service;
+mod shared_chunk;
 mod socket;
 #[cfg(unix)]
 mod socket_file;

@@ -1,6 +1,6 @@
 //! A connection's socket: TCP, or one in the file system.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -105,6 +105,36 @@ impl Source for Socket {
             Socket::Tcp(socket) => socket.deregister(registry),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.deregister(registry),
+        }
+    }
+}
+
+/// One read, again if a signal broke in.
+pub(crate) fn read(socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// One write, again if a signal broke in.
+pub(crate) fn write(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match socket.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// One write of several pieces, again if a signal broke in.
+pub(crate) fn write_pieces(socket: &mut Socket, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    loop {
+        match socket.write_vectored(pieces) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }

@@ -41,6 +41,7 @@ use crate::keepalive::keepalive_ticks;
 use crate::listener::Listener;
 use crate::proto::DateLine;
 use crate::service::Service;
+use crate::shared_chunk::SharedChunk;
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Fired, Timer, Timers};
 use crate::topic::{Bell, Ring, Topics};
@@ -98,6 +99,8 @@ pub(crate) struct Worker<V: Service> {
     rush: Vec<usize>,
     /// What a flush of a topic came to for some of its members, to be settled after it.
     outcomes: Vec<(u32, Flush)>,
+    /// What was sent last; forgotten at the end of a pass.
+    shared_chunk: SharedChunk,
     visits: VecDeque<(Visitor<V::Session>, usize)>,
     scratch: Box<[u8]>,
     hub: Hub,
@@ -150,6 +153,7 @@ impl<V: Service> Worker<V> {
             attention: Vec::new(),
             rush: Vec::new(),
             outcomes: Vec::new(),
+            shared_chunk: SharedChunk::default(),
             visits: VecDeque::new(),
             scratch: vec![0; SCRATCH_BYTES].into(),
             _driver: hub.drive(Arc::clone(&hub_bell).into()),
@@ -222,6 +226,7 @@ impl<V: Service> Worker<V> {
         }
         self.show_streams();
         self.fire_timers();
+        self.shared_chunk.forget();
         if self.drain_until.is_some() && self.connections.is_empty() {
             self.ended = true;
         }

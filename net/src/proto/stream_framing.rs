@@ -139,6 +139,13 @@ impl<'a> Wrapped<'a> {
         &self.pieces[self.first..]
     }
 
+    /// Whether it is a chunk, from its size to its line end, and nothing else.
+    #[inline]
+    #[must_use]
+    pub fn is_whole_chunk(&self) -> bool {
+        self.first == NEW_CHUNK
+    }
+
     /// The pieces, for one vectored write, and which of them those are. The kernel looks at each, so the one that is hardly
     /// ever there, data in a second place, is left out where it is empty.
     #[must_use]

@@ -12,12 +12,13 @@ use smallvec::SmallVec;
 use sse_core::Pattern;
 
 use super::Worker;
-use crate::connection::{Connection, Exchange, Flags, Role, Stream, read, write};
+use crate::connection::{Connection, Exchange, Flags, Role, Stream};
 use crate::inbox::Ticket;
 use crate::opening::opening;
 use crate::proto::{Action, DateLine, RequestError};
 use crate::reply::{Reply, SlowConsumer, StreamReply};
 use crate::service::{Context, Service};
+use crate::socket::{read, write};
 use crate::stream::EndReason;
 use crate::timers::{ConnectionKey, Timer};
 

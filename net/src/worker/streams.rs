@@ -36,7 +36,8 @@ impl<V: Service> Worker<V> {
                     connection.flags.remove(Flags::QUEUED);
                     let turns_at_once = if connection.is_catching_up() { CATCH_UP_TURNS } else { 1 };
                     turns += turns_at_once - 1;
-                    let outcome = connection.flush(self.tick, self.config.max_lag, turns_at_once * FLUSH_BYTES);
+                    let turn = turns_at_once * FLUSH_BYTES;
+                    let outcome = connection.flush(self.tick, self.config.max_lag, turn, &mut self.shared_chunk);
                     self.settle(token, outcome);
                 }
             }
@@ -53,7 +54,8 @@ impl<V: Service> Worker<V> {
     /// The hot loop: one call and a few cache lines for each member.
     fn flush_topic(&mut self, topic: u32) {
         for &token in self.topics.answer_bell(topic) {
-            match self.connections[token as usize].flush(self.tick, self.config.max_lag, FLUSH_BYTES) {
+            let connection = &mut self.connections[token as usize];
+            match connection.flush(self.tick, self.config.max_lag, FLUSH_BYTES, &mut self.shared_chunk) {
                 Flush::Done => {}
                 // Ending a stream would change the list we are walking.
                 outcome => self.outcomes.push((token, outcome)),
@@ -67,7 +69,8 @@ impl<V: Service> Worker<V> {
     }
 
     pub(super) fn flush_one(&mut self, token: u32) {
-        let outcome = self.connections[token as usize].flush(self.tick, self.config.max_lag, FLUSH_BYTES);
+        let connection = &mut self.connections[token as usize];
+        let outcome = connection.flush(self.tick, self.config.max_lag, FLUSH_BYTES, &mut self.shared_chunk);
         self.settle(token, outcome);
     }
 
@@ -181,7 +184,8 @@ impl<V: Service> Worker<V> {
     pub(super) fn check_stall(&mut self, key: ConnectionKey) {
         let (tick, max_lag) = (self.tick, self.config.max_lag);
         let patience = self.timers.tick_after(self.now + self.config.stall_timeout).saturating_sub(tick);
-        let Some(connection) = self.find(key) else { return };
+        let found = self.connections.get_mut(key.token as usize);
+        let Some(connection) = found.filter(|found| found.serial == key.serial) else { return };
         connection.flags.remove(Flags::WATCHED);
         if !connection.flags.contains(Flags::BLOCKED) {
             return;
@@ -194,7 +198,7 @@ impl<V: Service> Worker<V> {
         }
         let before = connection.sent();
         connection.flags.remove(Flags::BLOCKED);
-        let outcome = connection.flush(tick, max_lag, FLUSH_BYTES);
+        let outcome = connection.flush(tick, max_lag, FLUSH_BYTES, &mut self.shared_chunk);
         if outcome == Flush::Blocked && connection.sent() == before {
             return self.close(key.token, EndReason::Stalled);
         }
