@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::inbox::{Inbox, Message};
-use crate::stream::StreamView;
+use crate::stream_end::StreamView;
 
 /// Steers and watches the event loops. Clones are alike and cheap; all may be used from any thread.
 pub struct Handle<S> {

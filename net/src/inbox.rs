@@ -8,7 +8,8 @@ use std::time::Duration;
 use crossbeam::queue::SegQueue;
 
 use crate::reply::Reply;
-use crate::stream::StreamView;
+use crate::roster::Key;
+use crate::stream_end::StreamView;
 
 /// What [`Handle::visit_streams`](crate::Handle::visit_streams) runs for each stream.
 pub(crate) type Visitor<S> = Arc<dyn Fn(&StreamView<'_, S>) + Send + Sync>;
@@ -29,13 +30,11 @@ pub(crate) enum Message<S> {
     Visit(Visitor<S>),
 }
 
-/// Names one request of one connection. The number is never used twice by a worker, so that an answer which comes
-/// after its connection is gone finds nobody, rather than whoever has the slot now.
+/// Names one request of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
-    /// The connection's slot.
-    pub(crate) token: u32,
-    /// The request's number on this worker.
+    pub(crate) key: Key,
+    /// The request's number on this worker, which is never used twice: an answer to an earlier request finds nobody.
     pub(crate) request: u64,
 }
 

@@ -37,8 +37,8 @@
 //! - The loop's streams on one channel form a *topic*, with one waker, its *bell*: however many streams there are and
 //!   however often it is rung, it leaves one message in the inbox. A stream of several patterns is in several topics.
 //! - Streams with much to catch up on take turns, a few at a time between the passes for all others.
-//! - Sockets are watched edge-triggered. A turn is bounded (63 KiB for a stream, some tens of actions for an exchange);
-//!   what a spent turn leaves is put on a list for the next pass, since edges don't repeat.
+//! - Sockets are watched edge-triggered. A turn is bounded (63 KiB for a stream, some tens of actions for an exchange), and so
+//!   is what a pass does of each kind of work; what is left is put on a list for the next pass, since edges don't repeat.
 //! - One timer wheel serves all: deadlines of requests, keepalives, stalls. Keepalives are spread by a phase of
 //!   each stream's own, so that there are no bursts of them, not even a period after an event that went to everyone.
 //! - A body is taken only as far as the service has said at the end of its head ([`Service::admit`]): what nobody wants is
@@ -97,27 +97,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod acceptor;
 mod address;
 mod config;
 mod connection;
+mod event_loop;
+mod exchange;
+mod flags;
 mod handle;
 mod inbox;
 mod keepalive;
 mod listener;
+mod mio_system;
 mod opening;
 pub mod proto;
 mod reply;
 mod responder;
 mod retry;
+mod roster;
 mod service;
 mod shared_chunk;
 mod socket;
 #[cfg(unix)]
 mod socket_file;
 mod stream;
+mod stream_end;
+mod system;
+mod system_socket;
 mod timers;
 mod topic;
+mod turns;
+mod visits;
 mod worker;
 mod workers;
 
@@ -129,5 +138,5 @@ pub use proto::{Admission, RequestError};
 pub use reply::{Reply, SlowConsumer, StreamReply};
 pub use responder::Responder;
 pub use service::{Context, Peer, Service};
-pub use stream::{EndReason, StreamEnd, StreamView};
+pub use stream_end::{EndReason, StreamEnd, StreamView};
 pub use workers::Workers;

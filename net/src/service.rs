@@ -13,7 +13,7 @@ use crate::inbox::{Inbox, Ticket};
 use crate::proto::{Admission, RequestError};
 use crate::reply::Reply;
 use crate::responder::Responder;
-use crate::stream::StreamEnd;
+use crate::stream_end::StreamEnd;
 
 /// Answers requests. One value serves all event loops, so its methods run on several threads at once.
 ///

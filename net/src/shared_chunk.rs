@@ -41,7 +41,7 @@ impl SharedChunk {
     /// # Errors
     /// Those of the socket.
     #[inline]
-    pub(crate) fn write(&mut self, socket: &mut Socket, wrapped: &Wrapped<'_>) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, socket: &mut impl Socket, wrapped: &Wrapped<'_>) -> io::Result<usize> {
         match self.recall(wrapped) {
             Some(bytes) => write(socket, bytes),
             None => write_wrapped(socket, wrapped),
@@ -74,7 +74,7 @@ impl SharedChunk {
 }
 
 /// One write of data in its framing.
-fn write_wrapped(socket: &mut Socket, wrapped: &Wrapped<'_>) -> io::Result<usize> {
+fn write_wrapped(socket: &mut impl Socket, wrapped: &Wrapped<'_>) -> io::Result<usize> {
     if wrapped.bytes() <= SMALL_WRITE_BYTES {
         let mut together = SmallVec::<[u8; SMALL_WRITE_BYTES]>::new();
         wrapped.pieces().iter().for_each(|piece| together.extend_from_slice(piece));

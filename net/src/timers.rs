@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use mio::Token;
+use crate::roster::Key;
 
 /// The wheel's step. Keepalives and deadlines are seconds, so being late by this much is nothing; waking more often
 /// than 60 times a second for thousands of idle streams would be something.
@@ -24,34 +24,19 @@ const KEPT_ENTRIES: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
     /// A request's deadline.
-    Deadline(ConnectionKey),
+    Deadline(Key),
     /// A stream's turn to show that it lives.
-    Keepalive(ConnectionKey),
+    Keepalive(Key),
     /// A blocked stream's patience.
-    Stall(ConnectionKey),
+    Stall(Key),
     /// A stream's turn to go, while draining.
-    Leave(ConnectionKey),
+    Leave(Key),
     /// This listener may try again.
     Accept(u32),
     /// Housekeeping, about once a second.
     Trim,
     /// The drain's time, or its grace, is up.
     DrainEnd,
-}
-
-/// Names a connection beyond its life: the slot is used again, the serial number never.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ConnectionKey {
-    pub(crate) token: u32,
-    pub(crate) serial: u64,
-}
-
-impl ConnectionKey {
-    /// What the poll knows the connection by: its slot, and above that as much of its serial number as there is room for.
-    /// So an edge that is still under way for a connection that is gone finds nobody, and not the next one in its slot.
-    pub(crate) fn event_token(self) -> Token {
-        Token((u64::from(self.token) | self.serial << 32) as usize)
-    }
 }
 
 /// A timer that has fired, and when it was to.

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use sse_core::Pattern;
 
 use crate::inbox::{Inbox, Message};
+use crate::roster::Key;
 
 /// All topics of one worker.
 pub(crate) struct Topics<S> {
@@ -23,8 +24,8 @@ pub(crate) struct Topics<S> {
 pub(crate) struct Topic<S> {
     pattern: Pattern,
     bell: Arc<Bell<S>>,
-    /// The members' tokens, in no order.
-    members: Vec<u32>,
+    /// In no order.
+    members: Vec<Key>,
 }
 
 /// A connection's place in a topic.
@@ -94,14 +95,14 @@ impl<S: Send + 'static> Topics<S> {
     }
 
     /// Adds a connection; gives its place.
-    pub(crate) fn join(&mut self, key: u32, token: u32) -> Place {
+    pub(crate) fn join(&mut self, key: u32, member: Key) -> Place {
         let members = &mut self.topics[key as usize].members;
-        members.push(token);
+        members.push(member);
         Place { topic: key, member: u32::try_from(members.len() - 1).expect("fewer members than descriptors") }
     }
 
-    /// Takes out who is at `place`. Gives the token of the one who has this place now, if any.
-    pub(crate) fn leave(&mut self, place: Place) -> Option<u32> {
+    /// Takes out who is at `place`. Gives the key of the one who has this place now, if any.
+    pub(crate) fn leave(&mut self, place: Place) -> Option<Key> {
         let Place { topic: key, member } = place;
         let members = &mut self.topics[key as usize].members;
         members.swap_remove(member as usize);
@@ -122,9 +123,9 @@ impl<S: Send + 'static> Topics<S> {
         }
     }
 
-    /// The tokens to flush, now that the bell of this topic has rung. From here on it rings anew. None if the topic
+    /// Those to flush, now that the bell of this topic has rung. From here on it rings anew. None if the topic
     /// is gone; a topic that has its key since then is flushed in vain.
-    pub(crate) fn answer_bell(&mut self, key: u32) -> &[u32] {
+    pub(crate) fn answer_bell(&mut self, key: u32) -> &[Key] {
         match self.topics.get(key as usize) {
             Some(topic) => {
                 topic.bell.reset();

@@ -9,11 +9,13 @@ use mio::{Poll, Waker};
 use sse_core::Hub;
 
 use crate::config::Config;
+use crate::event_loop::EventLoop;
 use crate::handle::{Handle, Shared};
 use crate::inbox::Inbox;
 use crate::listener::Listeners;
+use crate::mio_system::WAKER_TOKEN;
 use crate::service::Service;
-use crate::worker::{Parts, WAKER_TOKEN, Worker};
+use crate::worker::Parts;
 
 /// The running event loops, one thread each. Dropping it leaves them running; steer them by [`Handle`].
 pub struct Workers<S> {
@@ -48,16 +50,15 @@ impl<S: Send + 'static> Workers<S> {
         let mut workers = Workers { handle: Handle::new(Arc::clone(&shared)), threads: Vec::new() };
         for (index, (poll, listeners)) in polls.into_iter().zip(sockets).enumerate() {
             let parts = Parts {
-                poll,
                 inbox: Arc::clone(&shared.inboxes[index]),
-                listeners,
                 shared: Arc::clone(&shared),
                 service: Arc::clone(&service),
                 hub: hub.clone(),
                 config: config.clone(),
                 housekeeper: index == 0,
             };
-            let started = Worker::new(parts).and_then(|worker| workers.start(index, worker));
+            let started =
+                EventLoop::new(poll, listeners, parts).and_then(|event_loop| workers.start(index, event_loop));
             if let Err(error) = started {
                 // Those that run already must not run on without an owner.
                 workers.handle.shutdown();
@@ -67,10 +68,10 @@ impl<S: Send + 'static> Workers<S> {
         Ok(workers)
     }
 
-    fn start<V: Service<Session = S>>(&mut self, index: usize, worker: Worker<V>) -> io::Result<()> {
+    fn start<V: Service<Session = S>>(&mut self, index: usize, event_loop: EventLoop<V>) -> io::Result<()> {
         let guard = ShutdownGuard { handle: Some(self.handle()) };
         let run = move || {
-            let result = worker.run();
+            let result = event_loop.run();
             if result.is_ok() {
                 guard.disarm();
             }

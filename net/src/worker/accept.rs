@@ -4,18 +4,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mio::Interest;
-
-use super::{Worker, token_of};
-use crate::acceptor::{Recovery, recovery};
-use crate::connection::{Connection, Exchange, Flags, Role};
+use super::Worker;
+use crate::connection::{Connection, Role};
+use crate::exchange::Exchange;
 use crate::proto::{Http1, Timeouts};
 use crate::service::{Peer, Service};
-use crate::socket::Socket;
-use crate::timers::{ConnectionKey, Timer};
-
-/// Connections accepted from one listener at a time: a rush of new ones must not starve those who are there.
-const ACCEPTS_PER_TURN: usize = 128;
+use crate::system::{Recovery, System, recovery};
+use crate::timers::Timer;
+use crate::turns::ACCEPTS_PER_PASS;
 
 /// Pause after a failure that trying again at once would only repeat, such as a lack of descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -27,46 +23,57 @@ const EXCESS_CONNECTIONS: usize = 64;
 /// A connection in excess has no time to waste.
 const EXCESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-impl<V: Service> Worker<V> {
-    /// A listener's socket has become ready.
+impl<V: Service, Y: System> Worker<V, Y> {
+    /// Somebody comes by this listener.
     pub(super) fn handle_arrivals(&mut self, listener: usize) {
-        if !self.acceptor.is_deferred(listener) {
-            self.accept(listener);
+        if !std::mem::replace(&mut self.deferred[listener], true) {
+            self.turns.rush.push_back(listener);
         }
     }
 
-    /// The turn that a listener's last one arranged for has come.
-    pub(super) fn resume_accepting(&mut self, listener: usize) {
-        self.acceptor.resume(listener);
-        self.accept(listener);
+    /// Accepts from those listeners that have somebody, until they have no more or the pass has no room for more.
+    pub(super) fn accept_some(&mut self) {
+        let mut budget = ACCEPTS_PER_PASS;
+        for _ in 0..self.turns.rush.len() {
+            let Some(listener) = self.turns.rush.pop_front() else { return };
+            if self.accept_from(listener, &mut budget) {
+                self.turns.rush.push_back(listener);
+            }
+        }
     }
 
-    /// Accepts from a listener until it has no more, or its turn is over.
-    fn accept(&mut self, listener: usize) {
-        for _ in 0..ACCEPTS_PER_TURN {
-            match self.acceptor.accept(listener) {
+    /// Whether the listener may have more when the budget is spent.
+    fn accept_from(&mut self, listener: usize, budget: &mut usize) -> bool {
+        while *budget > 0 {
+            *budget -= 1;
+            match self.system.accept(listener) {
                 Ok((socket, addr)) => self.admit(socket, addr),
                 Err(error) => match recovery(&error) {
-                    Recovery::Wait => return,
                     Recovery::Next => {}
-                    Recovery::Backoff => return self.back_off(listener),
+                    Recovery::Wait => {
+                        self.deferred[listener] = false;
+                        return false;
+                    }
+                    Recovery::Backoff => {
+                        self.back_off(listener);
+                        return false;
+                    }
                 },
             }
         }
-        self.acceptor.defer(listener);
-        self.rush.push(listener);
+        true
     }
 
     #[cold]
     fn back_off(&mut self, listener: usize) {
         // Relaxed: a count on its own.
         self.shared.accept_errors.fetch_add(1, Ordering::Relaxed);
-        self.acceptor.defer(listener);
-        self.timers.arm(self.timers.tick_after(self.now + BACKOFF), Timer::Accept(token_of(listener)));
+        let listener = u32::try_from(listener).expect("fewer listeners than descriptors");
+        self.timers.arm(self.timers.tick_after(self.now.instant + BACKOFF), Timer::Accept(listener));
     }
 
     /// Takes up a connection, unless there are far too many.
-    fn admit(&mut self, mut socket: Socket, addr: SocketAddr) {
+    fn admit(&mut self, mut socket: Y::Socket, addr: SocketAddr) {
         // Relaxed: a count on its own. Workers that add at the same time may go over the limit by one each.
         let open = self.shared.connections.load(Ordering::Relaxed);
         let excess = open >= self.config.max_connections;
@@ -75,11 +82,10 @@ impl<V: Service> Worker<V> {
         if open >= most {
             return;
         }
-        let slot = self.connections.vacant_entry();
-        self.serial += 1;
-        let key = ConnectionKey { token: token_of(slot.key()), serial: self.serial };
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if self.poll.registry().register(&mut socket, key.event_token(), interest).is_err() {
+        let now = self.now.instant;
+        let vacancy = self.connections.vacancy();
+        let key = vacancy.key();
+        if self.system.watch(&mut socket, key).is_err() {
             // Out of watches or memory: as bad as not being accepted.
             self.shared.accept_errors.fetch_add(1, Ordering::Relaxed); // a count on its own
             return;
@@ -89,16 +95,14 @@ impl<V: Service> Worker<V> {
             idle: if excess { self.config.idle_timeout.min(EXCESS_TIMEOUT) } else { self.config.idle_timeout },
             stall: self.config.stall_timeout,
         };
-        let mut http = Http1::new(self.now, self.config.limits, timeouts);
+        let mut http = Http1::new(now, self.config.limits, timeouts);
         if excess || self.drain_until.is_some() {
             http.set_last();
         }
-        let deadline = self.timers.tick_after(self.now + timeouts.head);
+        let deadline = self.timers.tick_after(now + timeouts.head);
         let armed_for = self.timers.arm(deadline, Timer::Deadline(key));
-        let peer = Peer { addr, excess };
-        let exchange = Exchange { http, peer, request: None, readable: false, ending: false, broken: false, armed_for };
-        let role = Role::Exchange(Box::new(exchange));
-        slot.insert(Connection { socket, flags: Flags::default(), active_at: self.tick, serial: key.serial, role });
+        let exchange = Exchange::new(http, Peer { addr, excess }, armed_for);
+        vacancy.fill(Connection { socket, role: Role::Exchange(Box::new(exchange)) });
         self.shared.connections.fetch_add(1, Ordering::Relaxed); // a count on its own
     }
 }

@@ -2,42 +2,44 @@
 
 use std::time::Duration;
 
-use super::{Worker, token_of};
+use super::Worker;
 use crate::config::bounded;
 use crate::connection::Role;
 use crate::retry::retry_line;
+use crate::roster::Key;
 use crate::service::Service;
-use crate::stream::EndReason;
-use crate::timers::{ConnectionKey, Timer};
+use crate::stream_end::EndReason;
+use crate::system::System;
+use crate::timers::Timer;
 
 /// How long finite answers may go on after a drain's time is up.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-impl<V: Service> Worker<V> {
+impl<V: Service, Y: System> Worker<V, Y> {
     /// Lets the streams go one by one, and tells the exchanges that the next answer is the last. Goes over all
     /// connections, once in the loop's life.
     pub(super) fn start_drain(&mut self, over: Duration) {
         let over = bounded(over);
-        let until = self.now + over;
+        let now = self.now.instant;
+        let until = now + over;
         self.drain_until = Some(until);
         let mut idle = Vec::new();
-        for (key, connection) in &mut self.connections {
-            let token = token_of(key);
+        for (key, connection) in self.connections.iter_mut() {
             match &mut connection.role {
                 Role::Exchange(exchange) => {
                     exchange.http.set_last();
                     if exchange.http.is_idle() {
-                        idle.push(token);
+                        idle.push(key);
                     }
                 }
-                Role::Stream { .. } => {
-                    let at = self.timers.tick_after(self.now + over.mul_f64(fastrand::f64()));
-                    self.timers.arm(at, Timer::Leave(ConnectionKey { token, serial: connection.serial }));
+                Role::Stream(_) => {
+                    let at = self.timers.tick_after(now + over.mul_f64(fastrand::f64()));
+                    self.timers.arm(at, Timer::Leave(key));
                 }
             }
         }
-        for token in idle {
-            self.close(token, EndReason::Drained);
+        for key in idle {
+            self.close(key, EndReason::Drained);
         }
         self.timers.arm(self.timers.tick_after(until), Timer::DrainEnd);
         self.timers.arm(self.timers.tick_after(until + DRAIN_GRACE), Timer::DrainEnd);
@@ -46,31 +48,39 @@ impl<V: Service> Worker<V> {
     /// The drain's time is up: for streams now, for answers after the grace.
     pub(super) fn end_drain(&mut self) {
         let Some(until) = self.drain_until else { return };
-        if self.now < until {
+        let now = self.now.instant;
+        if now < until {
             return; // Of an earlier drain, which a later one has prolonged.
         }
-        if self.now >= until + DRAIN_GRACE {
+        if now >= until + DRAIN_GRACE {
             self.ended = true;
             return;
         }
-        let streams = self.connections.iter().filter(|(_, connection)| matches!(connection.role, Role::Stream { .. }));
-        let tokens: Vec<u32> = streams.map(|(key, _)| token_of(key)).collect();
-        for token in tokens {
-            self.bid_farewell(token);
-            self.close(token, EndReason::Drained);
+        let streams = self.connections.iter().filter(|(_, connection)| connection.stream().is_some());
+        let keys: Vec<Key> = streams.map(|(key, _)| key).collect();
+        for key in keys {
+            self.bid_farewell(key);
+            self.close(key, EndReason::Drained);
         }
     }
 
     /// Tells a client when to come back, and that the stream is over.
-    pub(super) fn bid_farewell(&mut self, token: u32) {
+    pub(super) fn bid_farewell(&mut self, key: Key) {
         let last = self.config.retry.map(retry_line).unwrap_or_default();
-        self.connections[token as usize].send_last(last.as_bytes());
+        if let Some(connection) = self.connections.get_mut(key)
+            && let Role::Stream(stream) = &mut connection.role
+        {
+            stream.send_last(&mut connection.socket, last.as_bytes());
+        }
     }
 
     /// A stream's turn to go.
-    pub(super) fn leave(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.find(key) else { return };
-        connection.start_leaving();
-        self.flush_one(key.token);
+    pub(super) fn leave(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && let Role::Stream(stream) = &mut connection.role
+        {
+            stream.start_leaving();
+            self.flush(key, 1);
+        }
     }
 }

@@ -4,17 +4,21 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use mio::Waker;
+use mio::{Events, Poll, Waker};
 use socket2::SockRef;
 use sse_core::{Event, Filter, HubConfig};
 
-use super::exchanges::ACTIONS_PER_TURN;
 use super::*;
+use crate::flags::Flags;
+use crate::listener::Listener;
+use crate::mio_system::{MioSystem, WAKER_TOKEN, edge_of};
 use crate::proto::RequestError;
 use crate::reply::{Reply, SlowConsumer, StreamReply};
 use crate::service::{Context, Peer};
-use crate::socket::Socket;
-use crate::stream::StreamEnd;
+use crate::stream::Stream;
+use crate::stream_end::StreamEnd;
+use crate::system_socket::SystemSocket;
+use crate::turns::ACTIONS_PER_TURN;
 
 /// `/stream` is a stream, and so is `/skip`, whose readers skip; `/gone` is one, too, whose client resets its connection just before it opens; the rest gets an
 /// empty answer.
@@ -50,9 +54,10 @@ impl Service for Desk {
     fn closed(&self, (): (), _: StreamEnd) {}
 }
 
-/// A worker that is run pass by pass.
+/// A worker over real sockets that is run pass by pass.
 struct Bench {
-    worker: Worker<Desk>,
+    worker: Worker<Desk, MioSystem>,
+    poll: Poll,
     events: Events,
     addr: SocketAddr,
 }
@@ -68,53 +73,73 @@ impl Bench {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
-        let worker = Worker::new(Parts {
-            poll,
+        let system = MioSystem::new(vec![Listener::Tcp(listener)], poll.registry().try_clone().unwrap()).unwrap();
+        let parts = Parts {
             inbox: Arc::clone(&inbox),
-            listeners: vec![Listener::Tcp(listener)],
             shared: Arc::new(Shared::new([inbox].into())),
             service: Arc::new(Desk::default()),
             hub: Hub::new(hub),
             config: Config::default(),
             housekeeper: true,
-        });
-        Bench { worker: worker.unwrap(), events: Events::with_capacity(EVENTS_PER_PASS), addr }
+        };
+        Bench { worker: Worker::new(parts, system, 1, now()), poll, events: Events::with_capacity(1024), addr }
     }
 
     fn connect(&mut self) -> TcpStream {
         let client = TcpStream::connect(self.addr).unwrap();
-        let open = self.worker.connections.len();
-        while self.worker.connections.len() == open {
+        let open = self.worker.handle.connections();
+        while self.worker.handle.connections() == open {
             self.pass_on_edge();
         }
         client
     }
 
+    /// The one connection.
+    fn connection(&self) -> (Key, &Connection<SystemSocket, ()>) {
+        self.worker.connections.iter().next().unwrap()
+    }
+
+    fn stream(&self) -> &Stream<()> {
+        self.connection().1.stream().unwrap()
+    }
+
     /// Bytes that the one client has sent and the worker has not read.
     fn unread(&self) -> usize {
-        let (_, connection) = self.worker.connections.iter().next().unwrap();
-        let Socket::Tcp(socket) = &connection.socket else { panic!("no TCP") };
+        let SystemSocket::Tcp(socket) = &self.connection().1.socket else { panic!("no TCP") };
         socket.peek(&mut [0; 64 << 10]).unwrap()
     }
 
     /// Runs passes as the loop does.
-    fn pass_until(&mut self, mut holds: impl FnMut(&Worker<Desk>) -> bool) {
+    fn pass_until(&mut self, mut holds: impl FnMut(&Bench) -> bool) {
         let begun = Instant::now();
-        while !holds(&self.worker) {
+        while !holds(self) {
             assert!(begun.elapsed() < Duration::from_secs(60), "it never comes to that");
-            let timeout = self.worker.time_to_sleep();
-            self.worker.poll.poll(&mut self.events, timeout).unwrap();
-            self.worker.inbox.unpark();
-            self.worker.pass(&self.events);
+            let idle = self.worker.is_idle() && self.worker.inbox.park();
+            let wake_at = if idle { self.worker.poll_timeout() } else { Some(Instant::now()) };
+            self.poll_events(wake_at.map(|at| at.saturating_duration_since(Instant::now())));
         }
     }
 
     /// Waits for a socket to become ready, and runs a pass.
     fn pass_on_edge(&mut self) {
-        self.worker.poll.poll(&mut self.events, Some(Duration::from_secs(30))).unwrap();
+        self.poll_events(Some(Duration::from_secs(30)));
         assert!(!self.events.is_empty(), "nothing comes");
-        self.worker.pass(&self.events);
     }
+
+    /// Runs a pass that no edge comes to.
+    fn pass(&mut self) {
+        self.worker.pass(now(), std::iter::empty());
+    }
+
+    fn poll_events(&mut self, timeout: Option<Duration>) {
+        self.poll.poll(&mut self.events, timeout).unwrap();
+        self.worker.inbox.unpark();
+        self.worker.pass(now(), self.events.iter().filter_map(|event| edge_of(event, 1)));
+    }
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), system: SystemTime::now() }
 }
 
 /// Closes a socket so that the other side finds it gone at its next call.
@@ -131,7 +156,7 @@ fn a_client_may_be_gone_at_any_action_of_a_turn() {
         let requests = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(before) + "GET /gone HTTP/1.1\r\nHost: x\r\n\r\n";
         client.write_all(requests.as_bytes()).unwrap();
         *bench.worker.service.leaver.lock().unwrap() = Some(client);
-        bench.pass_until(|worker| worker.connections.is_empty());
+        bench.pass_until(|bench| bench.worker.connections.is_empty());
         assert_eq!(bench.worker.handle.streams(), 0);
     }
 }
@@ -142,17 +167,21 @@ fn a_late_edge_of_one_connection_is_no_edge_of_the_next() {
     let mut bench = Bench::new();
     let mut first = bench.connect();
     first.write_all(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10 * ACTIONS_PER_TURN)).unwrap();
-    while bench.worker.attention.is_empty() {
+    while bench.worker.turns.attention.is_empty() {
         bench.pass_on_edge();
     }
+    let (first_key, _) = bench.connection();
     // The listener is ready before the first client is gone; so its slot is free when the second one is accepted.
     let second = TcpStream::connect(bench.addr).unwrap();
     reset(first);
     bench.pass_on_edge();
-    let (slot, connection) = bench.worker.connections.iter().next().unwrap();
-    assert_eq!((bench.worker.connections.len(), slot), (1, 0));
+    let (key, connection) = bench.connection();
+    assert_eq!(bench.worker.handle.connections(), 1);
+    // The slot, but another connection.
+    assert_eq!(key.token().0 as u32, first_key.token().0 as u32);
+    assert_ne!(key, first_key);
     let Role::Exchange(exchange) = &connection.role else { panic!("nothing was asked for") };
-    assert!(!exchange.broken && !exchange.ending);
+    assert!(!exchange.has_unread());
     drop(second);
 }
 
@@ -166,11 +195,11 @@ fn who_talks_without_end_has_one_turn_a_pass() {
         let mut client = bench.connect();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         client.write_all(request.repeat(500).as_bytes()).unwrap();
-        while bench.worker.attention.is_empty() {
+        while bench.worker.turns.attention.is_empty() {
             bench.pass_on_edge();
         }
         let before = bench.unread();
-        bench.worker.pass(&Events::with_capacity(1));
+        bench.pass();
         let turn = before - bench.unread();
         for _ in 0..5 {
             let before = bench.unread() + request.len();
@@ -178,7 +207,7 @@ fn who_talks_without_end_has_one_turn_a_pass() {
             bench.pass_on_edge();
             let read = before - bench.unread();
             assert!(read < turn * 3 / 2, "{path}: {read} bytes read, {turn} without an edge");
-            assert_eq!(bench.worker.attention.len(), 1, "{path}");
+            assert_eq!(bench.worker.turns.attention.len(), 1, "{path}");
         }
     }
 }
@@ -196,12 +225,11 @@ fn who_is_told_to_leave_gets_what_it_is_owed_first() {
         }
         let mut client = bench.connect();
         client.write_all(b"GET /stream HTTP/1.0\r\nHost: x\r\nLast-Event-ID: 0-0\r\n\r\n").unwrap();
-        bench.pass_until(|worker| worker.connections.iter().any(|(_, stream)| stream.flags.contains(Flags::BLOCKED)));
-        let (token, stream) = bench.worker.connections.iter().next().unwrap();
-        let key = ConnectionKey { token: token_of(token), serial: stream.serial };
+        bench.pass_until(|bench| bench.worker.handle.streams() == 1 && bench.stream().flags.contains(Flags::BLOCKED));
+        let (key, _) = bench.connection();
         bench.worker.leave(key);
         let reading = std::thread::spawn(move || std::io::read_to_string(client).unwrap());
-        bench.pass_until(|worker| worker.connections.is_empty());
+        bench.pass_until(|bench| bench.worker.connections.is_empty());
         assert_eq!(reading.join().unwrap().matches("\ndata:").count(), EVENTS, "live: {is_live}");
         drop(live);
     }
@@ -215,23 +243,19 @@ fn no_chunk_stays_open_that_nothing_comes_for() {
     let hub = bench.worker.hub.clone();
     let mut client = bench.connect();
     client.write_all(b"GET /skip HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    bench.pass_until(|worker| worker.handle.streams() == 1);
-    let is_within_a_chunk = |worker: &Worker<Desk>| {
-        let (_, connection) = worker.connections.iter().next().unwrap();
-        matches!(&connection.role, Role::Stream { stream, .. } if stream.framing.is_open())
-    };
-    let no_edges = Events::with_capacity(1);
-    while !is_within_a_chunk(&bench.worker) {
+    bench.pass_until(|bench| bench.worker.handle.streams() == 1);
+    let is_within_a_chunk = |bench: &Bench| bench.stream().is_within_a_chunk();
+    while !is_within_a_chunk(&bench) {
         for _ in 0..100 {
             hub.publish(&Event::new("/a", &[b'x'; 1000])).unwrap();
         }
-        bench.worker.pass(&no_edges);
+        bench.pass();
     }
     while bench.worker.handle.counters().skipped == 0 {
         hub.publish(&Event::new("/a", &[b'x'; 1000])).unwrap();
-        bench.worker.pass(&no_edges);
+        bench.pass();
     }
-    assert!(is_within_a_chunk(&bench.worker));
+    assert!(is_within_a_chunk(&bench));
     let reading = std::thread::spawn(move || {
         let mut text = String::new();
         while !text.contains("event:gap") {
@@ -241,6 +265,6 @@ fn no_chunk_stays_open_that_nothing_comes_for() {
         }
         client
     });
-    bench.pass_until(|worker| !is_within_a_chunk(worker));
+    bench.pass_until(|bench| !is_within_a_chunk(bench));
     drop(reading.join().unwrap());
 }

@@ -1,0 +1,122 @@
+//! A connection's requests and answers, between its socket and the HTTP state machine.
+
+use std::io::ErrorKind;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Request;
+
+use crate::proto::{Action, Head, Http1, RequestError};
+use crate::service::Peer;
+use crate::socket::{Socket, read, write};
+use crate::system::Readiness;
+
+/// Requests and answers.
+pub(crate) struct Exchange {
+    pub(crate) http: Http1,
+    pub(crate) peer: Peer,
+    /// The number of the request that awaits its answer.
+    pub(crate) request: Option<u64>,
+    /// When the deadline timer armed last fires.
+    pub(crate) armed_for: u64,
+    /// On the attention list: it has no turn before that one.
+    pub(crate) is_attentive: bool,
+    /// The socket may have something to read: edges don't repeat, so this stands until a read has found it empty.
+    readable: bool,
+    /// The end of what the peer sends is in sight: reading on must find it.
+    ending: bool,
+    /// The peer is gone, not only done with sending: nothing reaches it any more.
+    broken: bool,
+}
+
+/// What an exchange came to.
+#[must_use]
+pub(crate) enum Step {
+    /// There may be more to do.
+    Go,
+    /// Nothing to do until the socket, the service or a timer says so.
+    Rest,
+    /// The connection is over.
+    Close,
+    /// What is taken of the body that follows this head?
+    Admit(Head),
+    /// A request is to be answered.
+    Ask(Request<Bytes>),
+    /// So is an error.
+    Refuse(RequestError),
+}
+
+impl Exchange {
+    pub(crate) fn new(http: Http1, peer: Peer, armed_for: u64) -> Exchange {
+        Exchange {
+            http,
+            peer,
+            request: None,
+            armed_for,
+            is_attentive: false,
+            readable: false,
+            ending: false,
+            broken: false,
+        }
+    }
+
+    pub(crate) fn handle_readiness(&mut self, readiness: Readiness) {
+        self.readable |= readiness.input;
+        self.ending |= readiness.ended;
+        self.broken |= readiness.broken;
+    }
+
+    /// Whether the client has said, or may have said, more than its request.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.readable || self.ending
+    }
+
+    /// Does what is to be done next: at most one call of the socket.
+    pub(crate) fn poll(&mut self, socket: &mut impl Socket, scratch: &mut [u8], now: Instant) -> Step {
+        match self.http.poll_action(now) {
+            Action::Write => match write(socket, self.http.poll_output()) {
+                Ok(sent) => {
+                    self.http.handle_written(now, sent);
+                    Step::Go
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Rest,
+                Err(_) => Step::Close,
+            },
+            Action::Read if !self.readable => Step::Rest,
+            Action::Read => self.read(socket, scratch),
+            Action::Admit(head) => Step::Admit(head),
+            Action::Answer(request) => Step::Ask(request),
+            Action::Refuse(error) => Step::Refuse(error),
+            // Nobody is there any more: the answer, when it comes, will find no one either.
+            Action::Wait if self.broken => Step::Close,
+            Action::Wait => Step::Rest,
+            // A socket that is gone already is found out by the read that follows.
+            Action::Finish => {
+                let _ = socket.finish();
+                Step::Go
+            }
+            Action::Close => Step::Close,
+        }
+    }
+
+    fn read(&mut self, socket: &mut impl Socket, scratch: &mut [u8]) -> Step {
+        match read(socket, scratch) {
+            Ok(0) => {
+                self.readable = false;
+                self.http.handle_end();
+                Step::Go
+            }
+            Ok(length) => {
+                // A short read has found the socket empty (epoll(7), question 9), unless its end is next.
+                self.readable = length == scratch.len() || self.ending;
+                self.http.handle_bytes(&scratch[..length]);
+                Step::Go
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readable = false;
+                Step::Rest
+            }
+            Err(_) => Step::Close,
+        }
+    }
+}
