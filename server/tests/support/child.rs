@@ -50,7 +50,8 @@ impl Server {
         fs::read_dir(self.proc("fd")).unwrap().count()
     }
 
-    fn proc(&self, name: &str) -> String {
+    /// The path of a file that the kernel has for it.
+    pub(crate) fn proc(&self, name: &str) -> String {
         format!("/proc/{}/{name}", self.child.id())
     }
 }
