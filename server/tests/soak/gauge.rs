@@ -53,8 +53,8 @@ struct Sample {
     published: u64,
 }
 
-/// Memory comes and goes with the readers who are behind, and the allocator keeps some of what it was given back: in half an
-/// hour the median of minutes moved by less than a third of this.
+/// Memory comes and goes with the readers who are behind, and the allocator keeps some of what it was given back. On two
+/// cores the medians of half an hour lay within 0.1 MiB of each other; more cores have more arenas.
 const NOISE: usize = 8 << 20;
 
 /// Patterns that cover one event, about.
@@ -77,9 +77,9 @@ impl Memory {
     }
 
     /// Compares the end with the first quarter. By then a server has seen everything that happens, and has the memory that
-    /// it goes on with, but for the history, where that is not full yet. What it leaks comes on top: half an hour of 200
-    /// clients takes 90,000 connections and 400,000 events more, so 100 bytes of each connection are too much, or 21 of each
-    /// event, or one of each delivery. One sample with a tight limit would say nothing: it depends on who was behind just then.
+    /// it goes on with, but for the history, where that is not full yet. What it leaks comes on top: between the two, half an
+    /// hour of 200 clients has 44,000 connections and 405,000 events, so 190 bytes of each connection are too much, or 20 of
+    /// each event. A limit for one sample would say nothing: that depends on who was behind just then.
     pub(crate) fn growth(&self) -> Growth {
         let all = self.0.len();
         let (early, late) = (&self.0[all / 8..=all / 4], &self.0[all * 7 / 8..]);
