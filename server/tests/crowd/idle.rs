@@ -1,11 +1,12 @@
 //! Fifteen thousand idle connections: each is kept alive, together they cost little, and when they leave, their memory
 //! and their descriptors come back.
 
-use std::io::{BufRead, BufReader, Read, Write, copy, sink};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
+
+use crate::child::Server;
 
 const CONNECTIONS: usize = 15_000;
 /// What a whole idle connection may cost the server: a promise to its users.
@@ -15,53 +16,12 @@ const KEEPALIVE: &[u8] = b"b\r\n:keepalive\n\r\n";
 /// Nothing waits for this: it only ends a test that has failed already.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The server as a process of its own; killed when dropped.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sse-server"));
-        command.args(["--listen", "127.0.0.1:0", "--workers", "2", "--keepalive", "2s"]).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("listening on http://") {
-            line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server says where it listens");
-        }
-        let (_, address) = line.trim_end().split_once("http://").unwrap();
-        // A log that nobody reads would stop the server.
-        thread::spawn(move || copy(&mut log, &mut sink()));
-        Self { child, address: address.parse().unwrap() }
-    }
-
-    fn resident_bytes(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
-    }
-
-    fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
-    }
-
-    /// Waits until the server has no more descriptors open than `base`.
-    fn await_descriptors(&self, base: usize) {
-        let begun = Instant::now();
-        while self.descriptors() > base {
-            assert!(begun.elapsed() < PATIENCE, "{} descriptors, {base} at first", self.descriptors());
-            thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+/// Waits until the server has no more descriptors open than `base`.
+fn await_descriptors(server: &Server, base: usize) {
+    let begun = Instant::now();
+    while server.descriptors() > base {
+        assert!(begun.elapsed() < PATIENCE, "{} descriptors, {base} at first", server.descriptors());
+        thread::yield_now();
     }
 }
 
@@ -99,9 +59,9 @@ fn visit(server: &Server, base: usize) -> usize {
         socket.read_exact(&mut comments).unwrap();
         assert!(KEEPALIVE.repeat(2).ends_with(&comments));
     }
-    let resident = server.resident_bytes();
+    let resident = server.status("VmRSS");
     drop(sockets);
-    server.await_descriptors(base);
+    await_descriptors(server, base);
     resident
 }
 
@@ -111,8 +71,8 @@ fn visit(server: &Server, base: usize) -> usize {
 #[test]
 fn a_crowd_costs_little_and_leaves_nothing_behind() {
     super::allow_files(CONNECTIONS as u64 + 100);
-    let server = Server::start();
-    let (base, resident) = (server.descriptors(), server.resident_bytes());
+    let server = Server::start(&["--workers", "2", "--keepalive", "2s"]);
+    let (base, resident) = (server.descriptors(), server.status("VmRSS"));
     let each = (visit(&server, base) - resident) / CONNECTIONS;
     assert!(each <= RESIDENT_BYTES_EACH, "{each} resident bytes for each idle connection");
 

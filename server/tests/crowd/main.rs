@@ -1,14 +1,12 @@
 //! Many connections at once: everyone's bytes are right, and idle ones cost little and leave nothing behind.
 
+#[cfg(target_os = "linux")]
+#[path = "../support/child.rs"]
+mod child;
 mod exact;
+#[path = "../support/files.rs"]
+mod files;
 #[cfg(target_os = "linux")]
 mod idle;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
-/// Lets this process have `files` descriptors.
-fn allow_files(files: u64) {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.current.map(|current| current.max(files));
-    setrlimit(Resource::Nofile, limit).expect("the hard limit on file descriptors (ulimit -Hn) allows the crowd");
-}
+use files::allow_files;

@@ -10,12 +10,15 @@
 //! Ten seconds by default. The seed, which is told first, repeats what everyone chooses; not when: threads and sockets
 //! interleave as they like. The time only bounds how much happens; nothing is expected within any.
 
+#[path = "../support/counter.rs"]
+mod counter;
 mod events;
 mod life;
-mod parser;
 mod promise;
 mod publishers;
 mod readers;
+#[path = "../support/stream/mod.rs"]
+mod stream;
 mod tally;
 mod wire;
 mod world;

@@ -8,8 +8,8 @@ use sse_server::EventId;
 
 use crate::events::Wish;
 use crate::life::{Forgets, Life};
-use crate::parser::Block;
-use crate::wire::{Begins, Wire};
+use crate::stream::{Begins, Block};
+use crate::wire::Wire;
 use crate::world::World;
 
 /// Events that may be published and not be delivered yet: who begins with what is new may get these. The hub's queue has
@@ -67,7 +67,7 @@ impl Promise {
 
     /// Takes the next block of a stream that has a head.
     pub(crate) fn take(&mut self, world: &World, wire: &Wire, block: Block) -> Result<(), String> {
-        let begins = wire.begins.expect("a block comes after a head");
+        let begins = wire.stream.begins.expect("a block comes after a head");
         let id = block.id.as_deref().ok_or_else(|| format!("{block:.300?} has no id"))?;
         let id: EventId = id.parse().map_err(|_| format!("no id: {id:?}"))?;
         if id.epoch != wire.life.epoch {
@@ -134,7 +134,7 @@ impl Promise {
     fn take_gap(&mut self, world: &World, wire: &Wire, to: EventId, block: &Block) -> Result<(), String> {
         let data = block.data.as_deref().unwrap_or_default();
         let gap: Gap = serde_json::from_str(data).map_err(|error| format!("{error} in the gap {data:?}"))?;
-        let is_opening = wire.blocks == 0 && wire.begins == Some(Begins::Gap);
+        let is_opening = wire.blocks == 0 && wire.stream.begins == Some(Begins::Gap);
         let wrong = |what: &str| Err(format!("{what}: a gap through {to}, {data}"));
         let published = wire.life.publisher.published();
         // A reader is skipped at any time; everything else is said before the head is sent.

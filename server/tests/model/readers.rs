@@ -7,9 +7,9 @@ use fastrand::Rng;
 
 use crate::events::Wish;
 use crate::life::Life;
-use crate::parser::Block;
 use crate::promise::Promise;
-use crate::wire::{Begins, Outcome, Wire};
+use crate::stream::{Begins, Block, Outcome};
+use crate::wire::Wire;
 use crate::world::{Patience, Phase, Sentry, World};
 
 /// Blocks that a failure shows.
@@ -105,7 +105,7 @@ impl Reader<'_> {
                 }
             }
             5..8 => {
-                wire.narrow();
+                wire.stream.narrow();
                 if self.follow(&mut wire, some.min(1 << 14), usize::MAX)? == Followed::Enough {
                     self.world.await_volume(FAR_BEHIND >> self.random.u32(..6));
                     self.patience = Patience::new();
@@ -163,7 +163,7 @@ impl Reader<'_> {
                 Phase::Finale if self.promise.is_kept(&wire.life) => return Ok(Followed::All),
                 _ => {}
             }
-            let greeted = wire.status.is_some();
+            let greeted = wire.stream.status.is_some();
             match wire.read(left.min(piece), &mut blocks)? {
                 Outcome::Bytes(length) => left -= length,
                 Outcome::Nothing => {}
@@ -187,7 +187,7 @@ impl Reader<'_> {
 
     /// Looks at the head, if it is there. False: the server is about to end, and takes nobody.
     fn greet(&mut self, wire: &Wire) -> Result<bool, String> {
-        let begins = match (wire.status, wire.begins) {
+        let begins = match (wire.stream.status, wire.stream.begins) {
             (None, _) => return Ok(true),
             (Some(200), Some(begins)) => begins,
             (Some(200), None) if wire.life.is_ending() => {
@@ -225,7 +225,7 @@ impl Reader<'_> {
 
     fn ended(&mut self, wire: &Wire) -> Result<Followed, String> {
         if !wire.life.is_ending() {
-            if wire.status.is_none() {
+            if wire.stream.status.is_none() {
                 return Err("the connection was closed before its head".to_owned());
             }
             // Too slow: on this machine anyone may be so.

@@ -1,7 +1,8 @@
 //! What has happened, counted.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::counter::Counter;
 
 /// One number for each kind of thing that a run is to see.
 #[derive(Default)]
@@ -62,24 +63,5 @@ impl fmt::Display for Tally {
             self.turned_away,
             self.restarts,
         )
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed); // a count on its own
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed) // as above
-    }
-}
-
-impl fmt::Display for Counter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
     }
 }

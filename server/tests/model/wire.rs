@@ -1,132 +1,38 @@
-//! A reader's connection: the request, the answer's head, the blocks of the stream.
+//! A reader's connection to one life of the server, and what was published when.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-
-use sse_server::load::Chunked;
 
 use crate::life::Life;
-use crate::parser::{Block, Parser};
-
-/// How long one read waits: then the reader looks whether it still has to.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// How the stream's head says that it begins: `Sse-Resume`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begins {
-    Live,
-    Exact,
-    Gap,
-}
-
-/// What came of a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Bytes(usize),
-    Nothing,
-    Ended,
-}
+use crate::stream::{Block, Outcome, Stream};
 
 pub(crate) struct Wire {
-    socket: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) life: Arc<Life>,
     /// The id that the request asked to go on after.
     pub(crate) sent: Option<String>,
-    head: Vec<u8>,
-    pub(crate) status: Option<u16>,
-    pub(crate) begins: Option<Begins>,
     /// Events published before the request was sent.
     pub(crate) published_before: u64,
     /// Events published when the head was there.
     pub(crate) published_at_head: u64,
     /// Blocks that have come.
     pub(crate) blocks: u64,
-    chunked: Chunked,
-    parser: Parser,
-    buffer: Vec<u8>,
 }
 
 impl Wire {
     pub(crate) fn open(life: Arc<Life>, target: &str, fields: &str, sent: Option<String>) -> io::Result<Wire> {
         let published_before = life.publisher.published();
-        let mut socket = TcpStream::connect(life.address)?;
-        socket.set_read_timeout(Some(LOOK))?;
-        write!(socket, "GET {target} HTTP/1.1\r\nHost: {}\r\n{fields}\r\n", life.address)?;
-        Ok(Wire {
-            socket,
-            life,
-            sent,
-            head: Vec::new(),
-            status: None,
-            begins: None,
-            published_before,
-            published_at_head: 0,
-            blocks: 0,
-            chunked: Chunked::default(),
-            parser: Parser::default(),
-            buffer: vec![0; 64 << 10],
-        })
+        let stream = Stream::open(life.address, target, fields)?;
+        Ok(Wire { stream, life, sent, published_before, published_at_head: 0, blocks: 0 })
     }
 
-    /// Keeps the system from taking ever more for a reader who does not read. (Less than a segment would slow it down when
-    /// it does.)
-    pub(crate) fn narrow(&self) {
-        rustix::net::sockopt::set_socket_recv_buffer_size(&self.socket, 64 << 10).expect("a socket has a buffer");
-    }
-
-    /// Reads at most `most` bytes, and gives the blocks that end in them.
+    /// As [`Stream::read`].
     pub(crate) fn read(&mut self, most: usize, blocks: &mut Vec<Block>) -> Result<Outcome, String> {
-        let most = most.min(self.buffer.len());
-        let length = match self.socket.read(&mut self.buffer[..most]) {
-            Ok(0) => return Ok(Outcome::Ended),
-            Ok(length) => length,
-            Err(error) => return outcome(&error),
-        };
-        let mut bytes = &self.buffer[..length];
-        let all;
-        if self.status.is_none() {
-            self.head.extend_from_slice(bytes);
-            let Some(end) = self.head.windows(4).position(|four| four == b"\r\n\r\n") else {
-                return Ok(Outcome::Bytes(length));
-            };
-            all = std::mem::take(&mut self.head);
+        let was_greeted = self.stream.status.is_some();
+        let outcome = self.stream.read(most, blocks)?;
+        if !was_greeted && self.stream.status.is_some() {
             self.published_at_head = self.life.publisher.published();
-            let head = str::from_utf8(&all[..end]).map_err(|error| error.to_string())?;
-            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-            self.status = Some(status.ok_or_else(|| format!("no status in {head:?}"))?);
-            self.begins = begins(head)?;
-            bytes = &all[end + 4..];
         }
-        if self.begins.is_some() {
-            let mut data = Vec::new();
-            self.chunked.feed(bytes, |piece| data.extend_from_slice(piece)).map_err(|error| error.to_string())?;
-            self.parser.feed(&data, blocks)?;
-        }
-        Ok(Outcome::Bytes(length))
+        Ok(outcome)
     }
-}
-
-fn outcome(error: &io::Error) -> Result<Outcome, String> {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Outcome::Nothing),
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Ok(Outcome::Ended),
-        _ => Err(format!("reading: {error}")),
-    }
-}
-
-/// None if it isn't the head of a stream.
-fn begins(head: &str) -> Result<Option<Begins>, String> {
-    let field = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("sse-resume").then_some(value.trim())
-    });
-    Ok(match field {
-        None => None,
-        Some("live") => Some(Begins::Live),
-        Some("exact") => Some(Begins::Exact),
-        Some("gap") => Some(Begins::Gap),
-        Some(other) => return Err(format!("Sse-Resume: {other}")),
-    })
 }
