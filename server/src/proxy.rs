@@ -10,9 +10,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::config::ConfigError;
+
+/// Bits before the IPv4 address in an IPv6 address that it is mapped to (RFC 4291 section 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
 
 /// The networks whose `X-Forwarded-For` and `X-Real-IP` are believed.
 #[derive(Debug, Default)]
@@ -24,7 +27,7 @@ impl TrustedProxies {
         networks
             .iter()
             .map(|text| {
-                text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+                parse_network(text).ok_or_else(|| {
                     ConfigError::new("trust-proxy", format!("{text:?} is no network such as 10.0.0.0/8 or fd00::/8"))
                 })
             })
@@ -55,9 +58,9 @@ impl TrustedProxies {
         let mut client = peer;
         // Several header lines are one list (RFC 9110 section 5.3), the last line being the nearest.
         for line in headers.get_all("x-forwarded-for").iter().rev() {
-            let Ok(line) = line.to_str() else { return client };
-            for hop in line.rsplit(',') {
-                let Some(hop) = parse_hop(hop) else { return client };
+            // The client may have sent anything before what the proxies have added, even bytes that are no text.
+            for hop in line.as_bytes().rsplit(|&byte| byte == b',') {
+                let Some(hop) = str::from_utf8(hop).ok().and_then(parse_hop) else { return client };
                 client = hop;
                 if !self.trusts(client) {
                     return client;
@@ -65,6 +68,17 @@ impl TrustedProxies {
             }
         }
         client
+    }
+}
+
+/// A network, or a single address. Peers and hops are compared in IPv4 clothes where they have any, so networks are too:
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn parse_network(text: &str) -> Option<IpNet> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()?;
+    let IpNet::V6(mapped) = network else { return Some(network) };
+    match (mapped.addr().to_ipv4_mapped(), mapped.prefix_len().checked_sub(MAPPED_BITS)) {
+        (Some(address), Some(bits)) => Ipv4Net::new(address, bits).ok().map(IpNet::from),
+        _ => Some(network),
     }
 }
 
@@ -90,7 +104,7 @@ mod tests {
         let proxies = TrustedProxies::parse(&["10.0.0.0/8".to_owned(), "fd00::1".to_owned()]).unwrap();
         let headers: HeaderMap = headers
             .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
             .collect();
         proxies.client(peer.parse().unwrap(), &headers).to_string()
     }
@@ -122,6 +136,8 @@ mod tests {
         assert_eq!(client(PROXY, &[("x-forwarded-for", "unknown")]), PROXY);
         assert_eq!(client(PROXY, &[("x-forwarded-for", "203.0.113.9, , 10.0.0.7")]), "10.0.0.7");
         assert_eq!(client(PROXY, &[("x-real-ip", "unknown")]), PROXY);
+        // It ends there, and not before: who claims nonsense is not taken for the proxy.
+        assert_eq!(client(PROXY, &[("x-forwarded-for", "\u{e9}, 203.0.113.9, 10.0.0.7")]), "203.0.113.9");
     }
 
     #[test]
@@ -133,6 +149,22 @@ mod tests {
     #[test]
     fn an_address_in_ipv6_clothes_is_the_same_address() {
         assert_eq!(client("::ffff:10.0.0.2", &[("x-forwarded-for", "::ffff:203.0.113.9")]), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_network_in_ipv6_clothes_is_the_same_network() {
+        for (network, peer, is_trusted) in [
+            ("::ffff:10.0.0.2", "10.0.0.2", true),
+            ("::ffff:10.0.0.0/104", "10.9.9.9", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
+            ("::ffff:0:0/96", "192.0.2.1", true),
+            // All of IPv6, and nothing of IPv4.
+            ("::/0", "fd00::1", true),
+            ("::/0", "192.0.2.1", false),
+        ] {
+            let proxies = TrustedProxies::parse(&[network.to_owned()]).unwrap();
+            assert_eq!(proxies.trusts(peer.parse().unwrap()), is_trusted, "{network}: {peer}");
+        }
     }
 
     #[test]
