@@ -10,7 +10,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use crate::config::ConfigError;
 
@@ -74,11 +74,20 @@ impl TrustedProxies {
 /// A network, or a single address. Peers and hops are compared in IPv4 clothes where they have any, so networks are too:
 /// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
 fn parse_network(text: &str) -> Option<IpNet> {
-    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()?;
-    let IpNet::V6(mapped) = network else { return Some(network) };
-    match (mapped.addr().to_ipv4_mapped(), mapped.prefix_len().checked_sub(MAPPED_BITS)) {
-        (Some(address), Some(bits)) => Ipv4Net::new(address, bits).ok().map(IpNet::from),
-        _ => Some(network),
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    // Not by ipnet's parser, which takes `010.0.0.0`: to some programs that is `8.0.0.0`.
+    let written: IpAddr = address.parse().ok()?;
+    let address = written.to_canonical();
+    let Some(bits) = bits else { return Some(address.into()) };
+    // A sign would be taken for part of a number.
+    let bits: u8 = bits.parse().ok().filter(|_| bits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let mapped = if written == address { Some(bits) } else { bits.checked_sub(MAPPED_BITS) };
+    match mapped {
+        Some(bits) => IpNet::new(address, bits).ok(),
+        None => IpNet::new(written, bits).ok(),
     }
 }
 
@@ -169,8 +178,10 @@ mod tests {
 
     #[test]
     fn a_bad_network_is_named() {
-        let error = TrustedProxies::parse(&["10.0.0.0/99".to_owned()]).unwrap_err();
-        assert_eq!(error.setting(), "trust-proxy");
-        assert!(error.to_string().contains("10.0.0.0/99"), "{error}");
+        for network in ["10.0.0.0/99", "10.0.0.0/", "10.0.0.0/+8", "010.0.0.0/8", "::ffff:10.0.0.0/129", "proxy", ""] {
+            let error = TrustedProxies::parse(&[network.to_owned()]).unwrap_err();
+            assert_eq!(error.setting(), "trust-proxy");
+            assert!(error.to_string().contains(network), "{error}");
+        }
     }
 }
