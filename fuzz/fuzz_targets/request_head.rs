@@ -3,27 +3,27 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use sse_fuzz::cutting::cuttings;
 use sse_net::RequestError;
 use sse_net::proto::{BodyDecoder, HeadScanner, Limits, parse_head};
 
 fuzz_target!(|input: &[u8]| {
-    let whole = read(input, [input.len()]);
-    assert_eq!(read(input, std::iter::repeat_n(1, input.len())), whole);
-    // The input says itself how it is cut.
-    assert_eq!(read(input, input.iter().map(|&byte| usize::from(byte) % 32)), whole);
+    let [whole, bytes, pieces] = cuttings(input).map(|pieces| read(input, &pieces));
+    assert_eq!(bytes, whole);
+    assert_eq!(pieces, whole);
 });
 
 /// What a request says: its head, its body and the bytes left over.
 type Request = (String, Vec<u8>, usize);
 
-/// Reads `input` in pieces of these lengths; what they leave comes as a last piece. `None`: it is not whole.
-fn read(input: &[u8], lengths: impl IntoIterator<Item = usize>) -> Result<Option<Request>, RequestError> {
+/// Reads `input`, of which these are the pieces. `None`: it is not whole.
+fn read(input: &[u8], pieces: &[&[u8]]) -> Result<Option<Request>, RequestError> {
     let limits = Limits { head_bytes: 2048, headers: 16, body_bytes: 1024 };
     let mut scanner = HeadScanner::default();
     let mut after_head = None;
     let mut end = 0;
-    for length in lengths.into_iter().chain([input.len()]) {
-        end = input.len().min(end + length);
+    for piece in pieces {
+        end += piece.len();
         let (head, decoder, start) = match &mut after_head {
             Some(request) => request,
             None => {
