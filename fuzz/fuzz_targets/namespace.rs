@@ -4,7 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sse_core::{Limits, Namespace, Pattern};
+use sse_core::{Namespace, Pattern};
+use sse_fuzz::path::{covers, segments};
 
 fuzz_target!(|lines: &str| {
     let (path, other) = lines.split_once('\n').unwrap_or((lines, "/"));
@@ -22,29 +23,8 @@ fuzz_target!(|lines: &str| {
     }
 
     if let (Ok(pattern), Ok(namespace)) = (pattern, Namespace::parse(other)) {
-        let pattern_segments = segments(path).expect("it was parsed");
-        let mut segments = namespace.segments();
-        let covers = pattern_segments
-            .iter()
-            .all(|&wanted| segments.next().is_some_and(|segment| wanted == "*" || wanted == segment));
+        let wanted = segments(path).expect("it was parsed");
+        let covers = covers(&wanted, &namespace.segments().collect::<Vec<_>>());
         assert_eq!(pattern.covers(&namespace), covers, "{pattern} and {namespace}");
     }
 });
-
-/// The segments of `path`, if it is one.
-fn segments(path: &str) -> Option<Vec<&str>> {
-    let limits = Limits::default();
-    if path == "/" {
-        return Some(Vec::new());
-    }
-    let relative = path.strip_prefix('/')?;
-    let relative = relative.strip_suffix('/').unwrap_or(relative);
-    let segments: Vec<&str> = relative.split('/').collect();
-    let fits = "/".len() + relative.len() <= limits.bytes && segments.len() <= limits.segments;
-    let is_segment = |segment: &&str| {
-        !matches!(*segment, "" | "." | "..")
-            && segment.len() <= limits.segment_bytes
-            && !segment.chars().any(char::is_control)
-    };
-    (fits && segments.iter().all(is_segment)).then_some(segments)
-}

@@ -138,7 +138,7 @@ fn largest_event(config: &Config) -> u64 {
 }
 
 /// What concerns the event loops.
-fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
+pub(crate) fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
     if config.listen.is_empty() {
         return Err(ConfigError::new("listen", "at least one address is needed"));
     }
@@ -163,7 +163,7 @@ fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
 }
 
 /// What concerns requests.
-fn app(
+pub(crate) fn app(
     config: &Config,
     middleware: Vec<Middleware>,
     routes: Vec<(Method, String, Handler)>,

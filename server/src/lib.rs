@@ -53,6 +53,8 @@ mod config;
 mod connection_log;
 mod cors;
 mod entry;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod handle;
 mod health;
@@ -79,6 +81,8 @@ mod server;
 mod service;
 mod session;
 mod shed;
+#[cfg(fuzzing)]
+mod size;
 mod slow_consumers;
 mod status;
 mod subscribe;

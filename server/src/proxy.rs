@@ -14,6 +14,9 @@ use ipnet::IpNet;
 
 use crate::config::ConfigError;
 
+/// Bits before the IPv4 address in an IPv6 address that it is mapped to (RFC 4291 section 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
 /// The networks whose `X-Forwarded-For` and `X-Real-IP` are believed.
 #[derive(Debug, Default)]
 pub(crate) struct TrustedProxies(Vec<IpNet>);
@@ -24,7 +27,7 @@ impl TrustedProxies {
         networks
             .iter()
             .map(|text| {
-                text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+                parse_network(text).ok_or_else(|| {
                     ConfigError::new("trust-proxy", format!("{text:?} is no network such as 10.0.0.0/8 or fd00::/8"))
                 })
             })
@@ -55,9 +58,9 @@ impl TrustedProxies {
         let mut client = peer;
         // Several header lines are one list (RFC 9110 section 5.3), the last line being the nearest.
         for line in headers.get_all("x-forwarded-for").iter().rev() {
-            let Ok(line) = line.to_str() else { return client };
-            for hop in line.rsplit(',') {
-                let Some(hop) = parse_hop(hop) else { return client };
+            // The client may have sent anything before what the proxies have added, even bytes that are no text.
+            for hop in line.as_bytes().rsplit(|&byte| byte == b',') {
+                let Some(hop) = str::from_utf8(hop).ok().and_then(parse_hop) else { return client };
                 client = hop;
                 if !self.trusts(client) {
                     return client;
@@ -65,6 +68,26 @@ impl TrustedProxies {
             }
         }
         client
+    }
+}
+
+/// A network, or a single address. Peers and hops are compared in IPv4 clothes where they have any, so networks are too:
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn parse_network(text: &str) -> Option<IpNet> {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    // Not by ipnet's parser, which takes `010.0.0.0`: to some programs that is `8.0.0.0`.
+    let written: IpAddr = address.parse().ok()?;
+    let address = written.to_canonical();
+    let Some(bits) = bits else { return Some(address.into()) };
+    // A sign would be taken for part of a number.
+    let bits: u8 = bits.parse().ok().filter(|_| bits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let mapped = if written == address { Some(bits) } else { bits.checked_sub(MAPPED_BITS) };
+    match mapped {
+        Some(bits) => IpNet::new(address, bits).ok(),
+        None => IpNet::new(written, bits).ok(),
     }
 }
 
@@ -90,7 +113,7 @@ mod tests {
         let proxies = TrustedProxies::parse(&["10.0.0.0/8".to_owned(), "fd00::1".to_owned()]).unwrap();
         let headers: HeaderMap = headers
             .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
             .collect();
         proxies.client(peer.parse().unwrap(), &headers).to_string()
     }
@@ -122,6 +145,8 @@ mod tests {
         assert_eq!(client(PROXY, &[("x-forwarded-for", "unknown")]), PROXY);
         assert_eq!(client(PROXY, &[("x-forwarded-for", "203.0.113.9, , 10.0.0.7")]), "10.0.0.7");
         assert_eq!(client(PROXY, &[("x-real-ip", "unknown")]), PROXY);
+        // It ends there, and not before: who claims nonsense is not taken for the proxy.
+        assert_eq!(client(PROXY, &[("x-forwarded-for", "\u{e9}, 203.0.113.9, 10.0.0.7")]), "203.0.113.9");
     }
 
     #[test]
@@ -136,9 +161,27 @@ mod tests {
     }
 
     #[test]
+    fn a_network_in_ipv6_clothes_is_the_same_network() {
+        for (network, peer, is_trusted) in [
+            ("::ffff:10.0.0.2", "10.0.0.2", true),
+            ("::ffff:10.0.0.0/104", "10.9.9.9", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
+            ("::ffff:0:0/96", "192.0.2.1", true),
+            // All of IPv6, and nothing of IPv4.
+            ("::/0", "fd00::1", true),
+            ("::/0", "192.0.2.1", false),
+        ] {
+            let proxies = TrustedProxies::parse(&[network.to_owned()]).unwrap();
+            assert_eq!(proxies.trusts(peer.parse().unwrap()), is_trusted, "{network}: {peer}");
+        }
+    }
+
+    #[test]
     fn a_bad_network_is_named() {
-        let error = TrustedProxies::parse(&["10.0.0.0/99".to_owned()]).unwrap_err();
-        assert_eq!(error.setting(), "trust-proxy");
-        assert!(error.to_string().contains("10.0.0.0/99"), "{error}");
+        for network in ["10.0.0.0/99", "10.0.0.0/", "10.0.0.0/+8", "010.0.0.0/8", "::ffff:10.0.0.0/129", "proxy", ""] {
+            let error = TrustedProxies::parse(&[network.to_owned()]).unwrap_err();
+            assert_eq!(error.setting(), "trust-proxy");
+            assert!(error.to_string().contains(network), "{error}");
+        }
     }
 }
