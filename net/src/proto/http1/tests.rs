@@ -239,6 +239,17 @@ fn large_bodies_are_whole() {
 }
 
 #[test]
+fn a_body_is_let_go_when_it_is_sent() {
+    let mut pair = Pair::new();
+    let body = Bytes::from(vec![b'x'; SMALL_BODY_BYTES + 1]);
+    pair.send(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    pair.respond(Response::new(body.clone()));
+    assert!(!body.is_unique());
+    pair.run();
+    assert!(body.is_unique() && pair.http.is_idle());
+}
+
+#[test]
 fn continues_when_asked_and_needed() {
     let mut pair = Pair::new();
     pair.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
