@@ -21,13 +21,17 @@ pub struct Config {
     /// average: each is told a time of its own, at most half as much longer or shorter, so that they don't come all at
     /// once. `None` (the default) tells them nothing.
     pub retry: Option<Duration>,
-    /// How long a reader may accept no byte at all while some are owed to it. Default 10 s.
+    /// How long a reader may accept no byte at all while some are owed to it. An answer must be taken at a least average
+    /// rate of 1 KiB/s as well, once this time is used up. Default 10 s.
     pub stall_timeout: Duration,
     /// From the first byte of a request head (or from the connection's start) to its last. Absolute: a
     /// trickle of bytes doesn't extend it. Default 10 s.
     pub head_timeout: Duration,
-    /// How long a kept-alive connection may rest between requests, and how long a request body may take.
-    /// Default 60 s.
+    /// How long a request body may rest, from the end of its head or from its last byte. It must come at a least average
+    /// rate of 1 KiB/s as well, once this time is used up. Default 60 s.
+    pub body_timeout: Duration,
+    /// How long a kept-alive connection may rest between requests. Default 90 s: longer than the 60 s that load balancers
+    /// commonly keep a connection to us, for who closes it just as the other sends a request is blamed for a `502`.
     pub idle_timeout: Duration,
     /// Connections served in the ordinary way, over all workers. Those beyond are marked
     /// [`Peer::excess`](crate::Peer::excess) and get one answer. Default: no limit.
@@ -46,7 +50,8 @@ impl Default for Config {
             retry: None,
             stall_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(90),
             max_connections: usize::MAX,
             limits: proto::Limits::default(),
         }
@@ -58,8 +63,9 @@ impl Config {
     pub(crate) fn bounded(mut self) -> Config {
         self.keepalive = self.keepalive.map(bounded);
         self.retry = self.retry.map(bounded);
-        for time in [&mut self.flush_interval, &mut self.stall_timeout, &mut self.head_timeout, &mut self.idle_timeout]
-        {
+        let timeouts =
+            [&mut self.stall_timeout, &mut self.head_timeout, &mut self.body_timeout, &mut self.idle_timeout];
+        for time in timeouts.into_iter().chain([&mut self.flush_interval]) {
             *time = bounded(*time);
         }
         self

@@ -222,8 +222,8 @@ impl App {
         match route {
             Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
             Route::Publish { namespace } => publish::answer(self.publishing()?, request, namespace),
-            Route::AdminPage => self.admin()?.page.answer(),
-            Route::Home => self.home.answer(),
+            Route::AdminPage => Ok(self.admin()?.page.answer()),
+            Route::Home => Ok(self.home.answer()),
             Route::AdminWithoutSlash => self.admin().map(|_| redirect("/admin/")),
             Route::Status => Ok(self.admin()?.status.answer(handle)),
             Route::Health => Ok(health::health(handle.streams())),

@@ -74,6 +74,22 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
     max_body: Size,
 
+    /// How long the head of a request may take
+    #[arg(long, env = "SSE_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    head_timeout: Duration,
+
+    /// How long nothing of a body may come; it must come at 1 KiB/s as well, on average, once that is used up
+    #[arg(long, env = "SSE_BODY_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    body_timeout: Duration,
+
+    /// How long a connection may rest between requests: longer than your balancer lets it
+    #[arg(long, env = "SSE_IDLE_TIMEOUT", value_name = "DURATION", default_value = "90s", value_parser = parse_duration)]
+    idle_timeout: Duration,
+
+    /// How long a client may take nothing of what is sent; answers must be taken at 1 KiB/s as well, once that is used up
+    #[arg(long, env = "SSE_STALL_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    stall_timeout: Duration,
+
     /// Origin whose pages may read from here: `*`, exact, `https://*.example.com`, `*.example.com` or `http://localhost:*`;
     /// those listed by name may publish, too. Repeatable
     #[arg(long, env = "SSE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', default_value = "*")]
@@ -160,6 +176,10 @@ impl From<Args> for Config {
             max_connections: args.max_connections,
             max_connections_per_ip: args.max_connections_per_ip,
             max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
+            head_timeout: args.head_timeout,
+            body_timeout: args.body_timeout,
+            idle_timeout: args.idle_timeout,
+            stall_timeout: args.stall_timeout,
             cors_origins: args.cors_origin,
             cors_methods: args.cors_method,
             cors_credentials: args.cors_credentials,
@@ -245,6 +265,10 @@ mod tests {
             ("--max-lag", "1mb"),
             ("--max-body", "huge"),
             ("--retry", "2"),
+            ("--head-timeout", "never"),
+            ("--body-timeout", "60"),
+            ("--idle-timeout", "1 moment"),
+            ("--stall-timeout", ""),
             ("--log-format", "xml"),
         ] {
             let error = parse(&[flag, value]).unwrap_err();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use sse_core::{Hub, HubConfig};
@@ -158,7 +158,10 @@ pub(crate) fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
         retry: config.retry.filter(|retry| !retry.is_zero()),
         max_connections,
         limits: proto::Limits { body_bytes: config.max_body, ..proto::Limits::default() },
-        ..sse_net::Config::default()
+        head_timeout: some_time("head-timeout", config.head_timeout)?,
+        body_timeout: some_time("body-timeout", config.body_timeout)?,
+        idle_timeout: some_time("idle-timeout", config.idle_timeout)?,
+        stall_timeout: some_time("stall-timeout", config.stall_timeout)?,
     })
 }
 
@@ -211,6 +214,13 @@ pub(crate) fn app(
 
 fn at_least_one(setting: &'static str, number: usize) -> Result<NonZeroUsize, ConfigError> {
     NonZeroUsize::new(number).ok_or_else(|| ConfigError::new(setting, "0 is too few: at least 1 is needed"))
+}
+
+fn some_time(setting: &'static str, time: Duration) -> Result<Duration, ConfigError> {
+    match time.is_zero() {
+        false => Ok(time),
+        true => Err(ConfigError::new(setting, "0 leaves no time at all; to wait as good as for ever say 365d")),
+    }
 }
 
 /// Why a server can't be had.
@@ -271,6 +281,11 @@ mod tests {
         assert_eq!(setting(Config { prefix: "/admin".to_owned(), ..config() }), "prefix");
         assert_eq!(setting(Config { max_connections: Some(0), ..config() }), "max-connections");
         assert_eq!(setting(Config { max_connections_per_ip: Some(0), ..config() }), "max-connections-per-ip");
+        let zero = Duration::ZERO;
+        assert_eq!(setting(Config { head_timeout: zero, ..config() }), "head-timeout");
+        assert_eq!(setting(Config { body_timeout: zero, ..config() }), "body-timeout");
+        assert_eq!(setting(Config { idle_timeout: zero, ..config() }), "idle-timeout");
+        assert_eq!(setting(Config { stall_timeout: zero, ..config() }), "stall-timeout");
         assert_eq!(setting(Config { slow_consumers: vec!["x".to_owned()], ..config() }), "slow-consumer");
         assert_eq!(setting(Config { cors_origins: vec!["x".to_owned()], ..config() }), "cors-origin");
         assert_eq!(setting(Config { cors_credentials: true, ..config() }), "cors-credentials");

@@ -56,6 +56,16 @@ pub struct Config {
     pub max_connections_per_ip: Option<usize>,
     /// Most bytes of a request's body.
     pub max_body: usize,
+    /// How long a request's head may take, from its first byte or from the connection's start.
+    pub head_timeout: Duration,
+    /// How long nothing of a request's body may come. Once this is used up, it must have come at 1 KiB/s on average, too.
+    pub body_timeout: Duration,
+    /// How long a connection may rest between requests. Let it be more than a balancer's own limit: who closes a connection
+    /// just as the other sends a request is blamed for a `502`.
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of what is sent to it. Once this is used up, an answer that isn't a stream must have
+    /// been taken at 1 KiB/s on average, too.
+    pub stall_timeout: Duration,
     /// Origins whose pages may read from this server: `*`; exact; `https://*.example.com`; `*.example.com`, by any scheme;
     /// `http://localhost:*`, any port; `null`. Pages of those that are listed by name may publish, too.
     pub cors_origins: Vec<String>,
@@ -97,6 +107,10 @@ impl Default for Config {
             max_connections: None,
             max_connections_per_ip: None,
             max_body: 1024 * 1024,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(90),
+            stall_timeout: Duration::from_secs(10),
             cors_origins: vec!["*".to_owned()],
             cors_methods: vec!["GET".to_owned(), "OPTIONS".to_owned()],
             cors_credentials: false,

@@ -32,6 +32,7 @@ use super::body::BodyDecoder;
 use super::framing::Framing;
 use super::head::{Head, has_option, parse_head};
 use super::output::Output;
+use super::pace::Pace;
 use super::request_error::RequestError;
 use super::response::{BodyEnd, CONTINUE, DateLine, Ending, encode_head, has_body};
 use super::scanner::HeadScanner;
@@ -49,9 +50,12 @@ const LINGER_BYTES: usize = 1 << 20;
 pub struct Timeouts {
     /// A whole head, from its first byte (blank lines before it don't count), or from the connection's start.
     pub head: Duration,
-    /// A whole body from the end of its head, and the pause between requests.
+    /// Any byte of a body, from the end of its head or from the byte before it; and a least average rate once this is
+    /// used up: 1 KiB/s.
+    pub body: Duration,
+    /// The pause between requests.
     pub idle: Duration,
-    /// The client's taking of any byte of an answer.
+    /// The client's taking of any byte of an answer; and the same least rate once this is used up.
     pub stall: Duration,
 }
 
@@ -89,8 +93,11 @@ pub struct Http1 {
     output: Output,
     /// When the state has lasted too long.
     deadline: Option<Instant>,
-    /// When the output has waited too long for the peer.
-    output_deadline: Instant,
+    /// How the peer takes the output.
+    output_pace: Pace,
+    /// The output's time is up, and it is offered once more before the connection is given up: a socket calls only when a
+    /// good part of its buffer is free, which an honest slow reader may take long for.
+    is_last_offer: bool,
     /// What the request being answered asks of its answer.
     answer: AnswerForm,
     /// Answers given.
@@ -108,7 +115,7 @@ enum State {
     Head(HeadScanner),
     /// The head is with the service, which says what it takes of the body.
     Admitting,
-    Body(Box<(Head, BodyDecoder)>),
+    Body(Box<(Head, BodyDecoder, Pace)>),
     Asked,
     Refused(RequestError),
     Answered,
@@ -139,7 +146,8 @@ impl Http1 {
             consumed: 0,
             output: Output::default(),
             deadline: Some(now + timeouts.head),
-            output_deadline: now,
+            output_pace: Pace::new(now, timeouts.stall),
+            is_last_offer: false,
             answer: AnswerForm::default(),
             answers: 0,
             last: false,
@@ -189,7 +197,12 @@ impl Http1 {
             return;
         }
         match self.state {
-            _ if !self.output.is_empty() => self.close(),
+            _ if !self.output.is_empty() && !self.is_last_offer => self.is_last_offer = true,
+            _ if !self.output.is_empty() => {
+                // Or else it would have to be written before the connection may close.
+                self.output = Output::default();
+                self.close();
+            }
             State::Head(_) | State::Body(_) => self.refuse(RequestError::Timeout),
             _ => self.close(),
         }
@@ -206,8 +219,7 @@ impl Http1 {
                 }
                 // Who has begun to send the body doesn't wait for our word.
                 if head.expects_continue && self.unread().is_empty() {
-                    self.output.push(CONTINUE.to_vec(), Bytes::new());
-                    self.output_deadline = now + self.timeouts.stall;
+                    self.push_output(now, CONTINUE.to_vec(), Bytes::new());
                 }
                 self.begin_body(now, head, body_bytes);
             }
@@ -237,8 +249,7 @@ impl Http1 {
         }
         let ending = Ending { body: BodyEnd::Length(body.len()), connection };
         let head = encode_head(&Response::from_parts(head, ()), ending, date);
-        self.output.push(head, if self.answer.head_only { Bytes::new() } else { body });
-        self.output_deadline = now + self.timeouts.stall;
+        self.push_output(now, head, if self.answer.head_only { Bytes::new() } else { body });
         self.finish_answer(now, close);
     }
 
@@ -264,15 +275,19 @@ impl Http1 {
 
     /// A stream's head is the whole answer.
     pub fn handle_stream_head(&mut self, now: Instant, response: &Response<()>, date: &DateLine) {
-        self.output.push(encode_stream_head(response, BodyEnd::Close, date), Bytes::new());
-        self.output_deadline = now + self.timeouts.stall;
+        self.push_output(now, encode_stream_head(response, BodyEnd::Close, date), Bytes::new());
         self.finish_answer(now, true);
     }
 
     /// This much of the output is sent.
     pub fn handle_written(&mut self, now: Instant, bytes: usize) {
         self.output.advance(bytes);
-        self.output_deadline = now + self.timeouts.stall;
+        self.output_pace.handle_moved(now, bytes);
+        self.is_last_offer &= self.output_pace.deadline() <= now;
+        if self.output.is_empty() && matches!(self.state, State::Rest) {
+            // The pause begins when the answer is sent, however long that took.
+            self.deadline = Some(now + self.timeouts.idle);
+        }
     }
 
     /// Bytes to send. Empty: none.
@@ -284,7 +299,7 @@ impl Http1 {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.output.is_empty() { self.deadline } else { Some(self.output_deadline) }
+        if self.output.is_empty() { self.deadline } else { Some(self.output_pace.deadline()) }
     }
 
     /// What is to be done next.
@@ -297,7 +312,7 @@ impl Http1 {
             let step = match self.state {
                 State::Rest => Ok(self.poll_rest(now)),
                 State::Head(_) => self.poll_head(now),
-                State::Body(_) => self.poll_body(),
+                State::Body(_) => self.poll_body(now),
                 State::Admitting | State::Asked => return Action::Wait,
                 State::Refused(error) => {
                     self.state = State::Asked;
@@ -355,13 +370,17 @@ impl Http1 {
 
     fn begin_body(&mut self, now: Instant, head: Head, body_bytes: usize) {
         let decoder = BodyDecoder::new(head.framing, &Limits { body_bytes, ..self.limits });
-        self.state = State::Body(Box::new((head, decoder)));
-        self.deadline = Some(now + self.timeouts.idle);
+        let pace = Pace::new(now, self.timeouts.body);
+        self.deadline = Some(pace.deadline());
+        self.state = State::Body(Box::new((head, decoder, pace)));
     }
 
-    fn poll_body(&mut self) -> Result<Step, RequestError> {
+    fn poll_body(&mut self, now: Instant) -> Result<Step, RequestError> {
         let State::Body(message) = &mut self.state else { return Ok(Step::Next) };
-        let progress = message.1.handle_bytes(&self.input[self.consumed..])?;
+        let (_, decoder, pace) = &mut **message;
+        let progress = decoder.handle_bytes(&self.input[self.consumed..])?;
+        pace.handle_moved(now, progress.consumed);
+        self.deadline = Some(pace.deadline());
         self.consumed += progress.consumed;
         self.release_input();
         if !progress.done {
@@ -373,7 +392,7 @@ impl Http1 {
             return Ok(Step::Act(Action::Read));
         }
         let State::Body(message) = std::mem::replace(&mut self.state, State::Asked) else { return Ok(Step::Next) };
-        let (head, decoder) = *message;
+        let (head, decoder, _) = *message;
         self.deadline = None;
         Ok(Step::Act(Action::Answer(head.request.map(|()| Bytes::from(decoder.into_body())))))
     }
@@ -389,6 +408,15 @@ impl Http1 {
         self.state = State::Lingering { left: self.limits.body_bytes.max(LINGER_BYTES) };
         self.deadline = Some(now + LINGER_TIME);
         Action::Finish
+    }
+
+    /// Puts an answer, or word to go on, into the output.
+    fn push_output(&mut self, now: Instant, head: Vec<u8>, body: Bytes) {
+        if self.output.is_empty() {
+            self.output_pace = Pace::new(now, self.timeouts.stall);
+            self.is_last_offer = false;
+        }
+        self.output.push(head, body);
     }
 
     /// The answer is in the output: what comes after it?

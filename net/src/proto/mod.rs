@@ -23,6 +23,7 @@ mod head;
 mod host;
 mod http1;
 mod output;
+mod pace;
 mod request_error;
 mod request_line;
 mod response;

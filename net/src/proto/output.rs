@@ -44,6 +44,10 @@ impl Output {
             self.written += bytes;
         } else {
             self.body.advance(bytes);
+            if self.body.is_empty() {
+                // An empty rest of it would hold all of it, for as long as the connection rests.
+                self.body = Bytes::new();
+            }
         }
         if self.written == self.front.len() {
             self.front = Vec::new();

@@ -92,6 +92,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
         }
         let timeouts = Timeouts {
             head: if excess { self.config.head_timeout.min(EXCESS_TIMEOUT) } else { self.config.head_timeout },
+            body: if excess { self.config.body_timeout.min(EXCESS_TIMEOUT) } else { self.config.body_timeout },
             idle: if excess { self.config.idle_timeout.min(EXCESS_TIMEOUT) } else { self.config.idle_timeout },
             stall: self.config.stall_timeout,
         };

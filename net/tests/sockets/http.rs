@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::Shutdown;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{HEAD_ALONE, STREAM_HEAD, Server, wait_for};
 use ::http::Response;
@@ -144,6 +144,26 @@ fn idle_connections_are_closed() {
     client.read_answer();
     assert_eq!(client.read_to_end(), "");
     wait_for("the connection is freed", || server.handle.connections() == 0);
+}
+
+#[test]
+fn who_does_not_take_an_answer_is_let_go() {
+    let server = Server::start(Config { stall_timeout: Duration::from_millis(200), ..Config::default() });
+    let begun = Instant::now();
+    let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    clients.iter_mut().for_each(|client| client.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n"));
+    wait_for("the connections are open", || server.handle.counters().accepted == 3);
+    wait_for("the connections are freed", || server.handle.connections() == 0);
+    assert!(begun.elapsed() < Duration::from_secs(15), "the kernel has given them up, not we: {:?}", begun.elapsed());
+}
+
+#[test]
+fn a_slow_body_is_refused() {
+    let server = Server::start(Config { body_timeout: Duration::from_millis(200), ..Config::default() });
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nh");
+    let text = client.read_to_end();
+    assert!(text.starts_with("HTTP/1.1 408 ") && text.contains("Connection: close\r\n"), "{text}");
 }
 
 /// Its body is still on its way when the answer leaves: the client must get to read it nevertheless.

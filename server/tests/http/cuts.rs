@@ -13,7 +13,8 @@ const FOREVER: Duration = Duration::from_secs(3600);
 fn transcript(pieces: [&[u8]; 2], admission: Admission) -> Vec<String> {
     let now = Instant::now();
     let date = DateLine::new(SystemTime::UNIX_EPOCH);
-    let mut http = Http1::new(now, Limits::default(), Timeouts { head: FOREVER, idle: FOREVER, stall: FOREVER });
+    let mut http =
+        Http1::new(now, Limits::default(), Timeouts { head: FOREVER, body: FOREVER, idle: FOREVER, stall: FOREVER });
     let mut said = Vec::new();
     for piece in pieces {
         http.handle_bytes(piece);

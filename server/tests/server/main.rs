@@ -18,3 +18,4 @@ mod routing;
 mod slow_consumers;
 mod status;
 mod streams;
+mod timeouts;

@@ -262,6 +262,13 @@ impl Stream {
         }
     }
 
+    /// As many bytes, of what may be no stream.
+    pub(crate) fn bytes(mut self, length: usize) -> String {
+        let mut bytes = vec![0; length];
+        self.reader.read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
     /// Everything up to the end.
     pub(crate) fn rest(mut self) -> String {
         let mut rest = String::new();

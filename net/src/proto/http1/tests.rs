@@ -1,3 +1,5 @@
+mod timeouts;
+
 use std::time::SystemTime;
 
 use proptest::prelude::*;
@@ -5,8 +7,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::proto::output::SMALL_BODY_BYTES;
 
-const TIMEOUTS: Timeouts =
-    Timeouts { head: Duration::from_secs(10), idle: Duration::from_secs(60), stall: Duration::from_secs(5) };
+const TIMEOUTS: Timeouts = Timeouts {
+    head: Duration::from_secs(10),
+    body: Duration::from_secs(30),
+    idle: Duration::from_secs(60),
+    stall: Duration::from_secs(5),
+};
 
 /// A connection with a fake wire, a fake clock, and a service that echoes.
 struct Pair {
@@ -239,6 +245,17 @@ fn large_bodies_are_whole() {
 }
 
 #[test]
+fn a_body_is_let_go_when_it_is_sent() {
+    let mut pair = Pair::new();
+    let body = Bytes::from(vec![b'x'; SMALL_BODY_BYTES + 1]);
+    pair.send(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    pair.respond(Response::new(body.clone()));
+    assert!(!body.is_unique());
+    pair.run();
+    assert!(body.is_unique() && pair.http.is_idle());
+}
+
+#[test]
 fn continues_when_asked_and_needed() {
     let mut pair = Pair::new();
     pair.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
@@ -355,84 +372,6 @@ fn the_services_close_counts() {
     pair.respond(Response::builder().header("connection", "close").body(Bytes::new()).unwrap());
     pair.run();
     assert!(pair.finished && pair.wire().contains("Connection: close\r\n"));
-}
-
-#[test]
-fn a_head_has_an_absolute_deadline() {
-    let mut pair = Pair::new();
-    let step = Duration::from_secs(3);
-    for piece in ["GET / ", "HTTP/1.1\r\n", "Host: h\r\n"] {
-        pair.pass(step).send(piece.as_bytes());
-    }
-    assert!(pair.refused.is_empty());
-    pair.pass(step);
-    assert_eq!(pair.refused, [RequestError::Timeout]);
-    assert!(pair.wire().starts_with("HTTP/1.1 408 ") && pair.finished);
-    assert!(pair.pass(LINGER_TIME).closed);
-}
-
-#[test]
-fn silence_is_closed_without_a_word() {
-    let mut fresh = Pair::new();
-    assert!(fresh.pass(TIMEOUTS.head).closed);
-    assert_eq!(fresh.wire(), "");
-
-    let mut kept = Pair::new();
-    kept.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert!(kept.http.is_idle());
-    assert!(!kept.pass(TIMEOUTS.idle - Duration::from_secs(1)).closed);
-    // The first byte gives its head the whole time.
-    kept.send(b"G").pass(Duration::from_secs(9));
-    assert!(kept.refused.is_empty() && !kept.closed && !kept.http.is_idle());
-    kept.pass(Duration::from_secs(1));
-    assert_eq!(kept.refused, [RequestError::Timeout]);
-}
-
-/// However they are cut: a blank line is no head, and half of one isn't either.
-#[test]
-fn blank_lines_extend_no_deadline() {
-    let step = Duration::from_secs(6);
-    for pieces in [["\r\n", "\r\n"], ["\r", "\n"], ["\r\n\r", "\n\r\n"]] {
-        let mut fresh = Pair::new();
-        assert!(!fresh.pass(step).send(pieces[0].as_bytes()).closed);
-        assert!(fresh.pass(step).closed, "{pieces:?}");
-
-        let mut kept = Pair::new();
-        kept.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-        for piece in pieces.iter().cycle().take(9) {
-            assert!(!kept.pass(step).send(piece.as_bytes()).closed, "{pieces:?}");
-        }
-        assert!(kept.pass(step).closed && kept.refused.is_empty(), "{pieces:?}");
-    }
-}
-
-#[test]
-fn blank_lines_leave_a_head_its_whole_time() {
-    let mut pair = Pair::new();
-    pair.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").pass(Duration::from_secs(50)).send(b"\r\n");
-    pair.send(b"\r\nG").pass(Duration::from_secs(9)).send(b"ET /");
-    assert!(pair.refused.is_empty() && !pair.closed);
-    pair.pass(Duration::from_secs(1));
-    assert_eq!(pair.refused, [RequestError::Timeout]);
-}
-
-#[test]
-fn a_body_has_a_deadline() {
-    let mut pair = Pair::new();
-    pair.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nh").pass(TIMEOUTS.idle);
-    assert_eq!(pair.refused, [RequestError::Timeout]);
-}
-
-#[test]
-fn a_stalled_answer_is_given_up() {
-    let mut pair = Pair::new();
-    pair.send(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    pair.respond(Response::new(Bytes::new()));
-    let deadline = pair.http.poll_timeout().unwrap();
-    assert_eq!(deadline, pair.now + TIMEOUTS.stall);
-    pair.http.handle_timeout(deadline);
-    pair.http.handle_written(deadline, pair.http.poll_output().len());
-    assert!(matches!(pair.http.poll_action(deadline), Action::Close));
 }
 
 #[test]
