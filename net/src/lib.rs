@@ -116,6 +116,8 @@ mod retry;
 mod roster;
 mod service;
 mod shared_chunk;
+#[cfg(test)]
+mod simulator;
 mod socket;
 #[cfg(unix)]
 mod socket_file;

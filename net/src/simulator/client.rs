@@ -1,0 +1,178 @@
+//! A simulated client: what it says, and what it must have been told.
+
+use sse_core::{EventId, Filter, Namespace};
+
+use super::wire::World;
+use crate::proto::{BodyDecoder, Framing, Limits};
+
+/// An event as it was published; its sequence is its place in the list, from 1 on.
+pub(super) type Published = (Namespace, String);
+
+pub(super) struct Client {
+    pub(super) wire: usize,
+    pub(super) role: Role,
+    pub(super) received: Vec<u8>,
+    /// It does not read before this step.
+    pub(super) rests_until: usize,
+    /// It has left, or does what ends its connection: not all it is owed need come.
+    pub(super) is_faulty: bool,
+}
+
+pub(super) enum Role {
+    Reader {
+        filter: Filter,
+    },
+    /// The answers it waits for, in their order.
+    Asker {
+        answers: Vec<String>,
+    },
+    /// It says nothing that must be answered.
+    Pest,
+}
+
+/// What a reader has been told so far.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The sequence through which it has everything, or was told of a gap. None before the stream has begun.
+    pub(super) through: Option<u64>,
+    pub(super) events: usize,
+    pub(super) gaps: usize,
+    /// The server has ended the body as it should.
+    pub(super) is_over: bool,
+}
+
+const NAMESPACES: [&str; 4] = ["/", "/a", "/a/b", "/*/b"];
+
+impl Client {
+    /// Somebody new connects, and says something. `resume`: an id that a reader may have seen last.
+    pub(super) fn connect(world: &mut World, number: usize, resume: Option<EventId>) -> Client {
+        let wire = world.connect();
+        let random = &mut world.random;
+        let (text, role) = match random.u8(..10) {
+            0..5 => {
+                let namespace = NAMESPACES[random.usize(..NAMESPACES.len())];
+                let path = if random.bool() { "read" } else { "skip" };
+                let version = random.u8(..2);
+                let id = resume.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+                let text = format!("GET /{path}{namespace} HTTP/1.{version}\r\nHost: x\r\n{id}\r\n");
+                (text, Role::Reader { filter: Filter::parse(namespace).unwrap() })
+            }
+            5..9 => {
+                // Some say more at once than a turn has room for.
+                let count = if random.u8(..4) == 0 { random.usize(..200) } else { random.usize(..5) };
+                let mut text = String::new();
+                let mut answers = Vec::new();
+                for index in 0..count {
+                    let path = format!("/{}/{number}/{index}", if random.u8(..8) == 0 { "later" } else { "echo" });
+                    let body = "x".repeat(if random.u8(..4) == 0 { random.usize(..3000) } else { 0 });
+                    let length = body.len();
+                    text += &match length {
+                        0 => format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"),
+                        _ => format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}"),
+                    };
+                    answers.push(format!("{path} {length}"));
+                }
+                (text, Role::Asker { answers })
+            }
+            _ => {
+                let text = [
+                    "GET /echo HTTP/1.1\r\nHost: ",
+                    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nhalf",
+                    "POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nunwanted",
+                    "nonsense\r\n\r\n",
+                    "",
+                ];
+                (text[random.usize(..text.len())].to_owned(), Role::Pest)
+            }
+        };
+        world.wires[wire].flight.extend(text.as_bytes());
+        Client { wire, role, received: Vec::new(), rests_until: 0, is_faulty: false }
+    }
+
+    /// Checks all that has come, wherever it was cut.
+    pub(super) fn check(&self, published: &[Published]) -> Told {
+        match &self.role {
+            Role::Reader { filter } => check_stream(&self.received, filter, published),
+            Role::Asker { answers } => {
+                check_answers(&self.received, answers);
+                Told::default()
+            }
+            Role::Pest => Told::default(),
+        }
+    }
+
+    /// Whether all answers have come.
+    pub(super) fn has_answers(&self) -> bool {
+        match &self.role {
+            Role::Asker { answers } => check_answers(&self.received, answers) == answers.len(),
+            Role::Reader { .. } | Role::Pest => true,
+        }
+    }
+}
+
+/// Splits a head, in small letters, from what comes after it.
+fn split_head(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).expect("heads are text");
+    Some((head.to_ascii_lowercase(), &bytes[end + 4..]))
+}
+
+/// How many of the answers have come: each is the next one, whole and alone.
+fn check_answers(mut received: &[u8], answers: &[String]) -> usize {
+    let mut count = 0;
+    while let Some((head, rest)) = split_head(received) {
+        if head.starts_with("http/1.1 100") {
+            received = rest;
+            continue;
+        }
+        // A request that is not whole in time.
+        if head.starts_with("http/1.1 408") {
+            return count;
+        }
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+        let length: usize = length.parse().unwrap();
+        let Some((body, rest)) = rest.split_at_checked(length) else { return count };
+        assert_eq!(body, answers[count].as_bytes());
+        count += 1;
+        received = rest;
+    }
+    count
+}
+
+/// What a stream tells: after the place where it begins each event that the filter covers, once, in order; or a gap.
+fn check_stream(received: &[u8], filter: &Filter, published: &[Published]) -> Told {
+    let mut told = Told::default();
+    let Some((head, body)) = split_head(received) else { return told };
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let mut text = body.to_vec();
+    if head.contains("transfer-encoding: chunked") {
+        let limits = Limits { body_bytes: usize::MAX, ..Limits::default() };
+        let mut decoder = BodyDecoder::new(Framing::Chunked, &limits);
+        let progress = decoder.handle_bytes(body).expect("well chunked");
+        told.is_over = progress.done;
+        text = decoder.into_body();
+    }
+    let text = String::from_utf8(text).expect("text");
+    let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
+    for block in whole.split("\n\n") {
+        let field = |name| block.lines().find_map(|line: &str| line.strip_prefix(name)?.strip_prefix(':'));
+        let Some(id) = field("id") else { continue };
+        let sequence = id.parse::<EventId>().expect("an id").sequence;
+        if field("event") == Some("gap") {
+            told.gaps += 1;
+        } else if let Some(data) = field("data") {
+            let through = told.through.expect("a stream begins with its place");
+            let due = (through as usize..published.len()).find(|&index| filter.covers(&published[index].0));
+            assert_eq!(
+                due.map(|index| index as u64 + 1),
+                Some(sequence),
+                "after {through}: lost, doubled or disordered"
+            );
+            assert_eq!(data, published[sequence as usize - 1].1);
+            told.events += 1;
+        }
+        told.through = Some(sequence);
+    }
+    told
+}

@@ -1,0 +1,71 @@
+//! What is served in the simulation.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/read/…`, `/skip/…` | a stream of that namespace, whose reader is disconnected or skips when it lags |
+//! | `/echo/…` | the path, at once |
+//! | `/later/…` | the path, when the simulation says so |
+//! | `/nothing` | refused before its body comes |
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use sse_core::Filter;
+
+use crate::proto::{Admission, RequestError};
+use crate::reply::{Reply, SlowConsumer, StreamReply};
+use crate::responder::Responder;
+use crate::service::{Context, Peer, Service};
+use crate::stream_end::StreamEnd;
+
+#[derive(Default)]
+pub(super) struct Desk {
+    /// Who waits for an answer, and which.
+    pub(super) waiting: Mutex<Vec<(Responder<()>, Bytes)>>,
+    pub(super) opened: AtomicUsize,
+    pub(super) closed: AtomicUsize,
+}
+
+impl Service for Desk {
+    type Session = ();
+
+    fn admit(&self, head: &Request<()>, _: &Peer) -> Admission {
+        match head.uri().path() {
+            "/nothing" => Admission::Nothing,
+            _ => Admission::Body { most_bytes: usize::MAX },
+        }
+    }
+
+    fn call(&self, request: Request<Bytes>, context: &Context<'_, ()>) -> Reply<()> {
+        let path = request.uri().path();
+        let answer = Bytes::from(format!("{path} {}", request.body().len()));
+        if path.starts_with("/later/") {
+            self.waiting.lock().unwrap().push((context.responder(), answer));
+            return Reply::Later;
+        }
+        for (prefix, slow_consumer) in [("/read", SlowConsumer::Disconnect), ("/skip", SlowConsumer::Skip)] {
+            if let Some(namespace) = path.strip_prefix(prefix) {
+                let id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap().into());
+                let reply = StreamReply::new(Response::new(()), Filter::parse(namespace).unwrap(), ());
+                return Reply::Stream(StreamReply { last_event_id: id, slow_consumer, ..reply });
+            }
+        }
+        Reply::Response(Response::new(answer))
+    }
+
+    fn refuse(&self, error: &RequestError, _: &Peer) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::from_u16(error.status().as_u16()).unwrap();
+        response
+    }
+
+    fn opened(&self, (): &()) {
+        self.opened.fetch_add(1, Ordering::Relaxed); // a count on its own
+    }
+
+    fn closed(&self, (): (), _: StreamEnd) {
+        self.closed.fetch_add(1, Ordering::Relaxed); // a count on its own
+    }
+}
