@@ -19,13 +19,10 @@ pub(super) struct Client {
 }
 
 pub(super) enum Role {
-    Reader {
-        filter: Filter,
-    },
+    /// It asks for some answers before its stream.
+    Reader { answers: Vec<String>, filter: Filter },
     /// The answers it waits for, in their order.
-    Asker {
-        answers: Vec<String>,
-    },
+    Asker { answers: Vec<String> },
     /// It says nothing that must be answered.
     Pest,
 }
@@ -54,24 +51,16 @@ impl Client {
                 let path = if random.bool() { "read" } else { "skip" };
                 let version = random.u8(..2);
                 let id = resume.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-                let text = format!("GET /{path}{namespace} HTTP/1.{version}\r\nHost: x\r\n{id}\r\n");
-                (text, Role::Reader { filter: Filter::parse(namespace).unwrap() })
+                // As many as make the stream's first write the last action of a turn, among others.
+                let count = if random.bool() { 0 } else { random.usize(..40) };
+                let (mut text, answers) = requests(random, number, count);
+                text += &format!("GET /{path}{namespace} HTTP/1.{version}\r\nHost: x\r\n{id}\r\n");
+                (text, Role::Reader { answers, filter: Filter::parse(namespace).unwrap() })
             }
             5..9 => {
                 // Some say more at once than a turn has room for.
-                let count = if random.u8(..4) == 0 { random.usize(..200) } else { random.usize(..5) };
-                let mut text = String::new();
-                let mut answers = Vec::new();
-                for index in 0..count {
-                    let path = format!("/{}/{number}/{index}", if random.u8(..8) == 0 { "later" } else { "echo" });
-                    let body = "x".repeat(if random.u8(..4) == 0 { random.usize(..3000) } else { 0 });
-                    let length = body.len();
-                    text += &match length {
-                        0 => format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"),
-                        _ => format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}"),
-                    };
-                    answers.push(format!("{path} {length}"));
-                }
+                let count = if random.u8(..4) == 0 { random.usize(..200) } else { random.usize(1..5) };
+                let (text, answers) = requests(random, number, count);
                 (text, Role::Asker { answers })
             }
             _ => {
@@ -92,9 +81,13 @@ impl Client {
     /// Checks all that has come, wherever it was cut.
     pub(super) fn check(&self, published: &[Published]) -> Told {
         match &self.role {
-            Role::Reader { filter } => check_stream(&self.received, filter, published),
+            Role::Reader { answers, filter } => match take_answers(&self.received, answers) {
+                (count, stream) if count == answers.len() => check_stream(stream, filter, published),
+                _ => Told::default(),
+            },
             Role::Asker { answers } => {
-                check_answers(&self.received, answers);
+                let (count, rest) = take_answers(&self.received, answers);
+                assert!(count < answers.len() || rest.is_empty(), "more answers than questions");
                 Told::default()
             }
             Role::Pest => Told::default(),
@@ -104,10 +97,30 @@ impl Client {
     /// Whether all answers have come.
     pub(super) fn has_answers(&self) -> bool {
         match &self.role {
-            Role::Asker { answers } => check_answers(&self.received, answers) == answers.len(),
-            Role::Reader { .. } | Role::Pest => true,
+            Role::Asker { answers } | Role::Reader { answers, .. } => {
+                take_answers(&self.received, answers).0 == answers.len()
+            }
+            Role::Pest => true,
         }
     }
+}
+
+/// So many requests, one behind the other, and their answers.
+fn requests(random: &mut fastrand::Rng, number: usize, count: usize) -> (String, Vec<String>) {
+    let mut text = String::new();
+    let mut answers = Vec::new();
+    let has_bodies = random.bool();
+    for index in 0..count {
+        let path = format!("/{}/{number}/{index}", if random.u8(..20) == 0 { "later" } else { "echo" });
+        let body = "x".repeat(if has_bodies && random.u8(..4) == 0 { random.usize(..3000) } else { 0 });
+        let length = body.len();
+        text += &match length {
+            0 => format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            _ => format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}"),
+        };
+        answers.push(format!("{path} {length}"));
+    }
+    (text, answers)
 }
 
 /// Splits a head, in small letters, from what comes after it.
@@ -117,27 +130,20 @@ fn split_head(bytes: &[u8]) -> Option<(String, &[u8])> {
     Some((head.to_ascii_lowercase(), &bytes[end + 4..]))
 }
 
-/// How many of the answers have come: each is the next one, whole and alone.
-fn check_answers(mut received: &[u8], answers: &[String]) -> usize {
+/// How many of the answers have come, and what comes after them: each is the next one, whole and alone.
+fn take_answers<'a>(mut received: &'a [u8], answers: &[String]) -> (usize, &'a [u8]) {
     let mut count = 0;
-    while let Some((head, rest)) = split_head(received) {
-        if head.starts_with("http/1.1 100") {
-            received = rest;
-            continue;
-        }
-        // A request that is not whole in time.
-        if head.starts_with("http/1.1 408") {
-            return count;
-        }
+    while count < answers.len()
+        && let Some((head, rest)) = split_head(received)
+    {
         assert!(head.starts_with("http/1.1 200"), "{head}");
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
-        let length: usize = length.parse().unwrap();
-        let Some((body, rest)) = rest.split_at_checked(length) else { return count };
+        let Some((body, rest)) = rest.split_at_checked(length.parse().unwrap()) else { break };
         assert_eq!(body, answers[count].as_bytes());
         count += 1;
         received = rest;
     }
-    count
+    (count, received)
 }
 
 /// What a stream tells: after the place where it begins each event that the filter covers, once, in order; or a gap.

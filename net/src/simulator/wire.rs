@@ -37,16 +37,13 @@ pub(super) struct Wire {
     is_reset: bool,
     key: Option<Key>,
     readiness: Readiness,
+    /// The system would not watch it, so the server had to let it go.
+    pub(super) is_refused: bool,
     /// The server sends nothing more.
     pub(super) is_over: bool,
 }
 
 impl Wire {
-    /// Whether the connection is gone, and took with it what was under way.
-    pub(super) fn is_reset(&self) -> bool {
-        self.is_reset
-    }
-
     /// A call of the socket. It may be the one at which the peer is gone.
     fn call(&mut self) -> io::Result<()> {
         if let Some(left) = &mut self.reset_in {
@@ -185,6 +182,7 @@ impl System for SimulatedSystem {
     fn watch(&mut self, socket: &mut SimulatedSocket, key: Key) -> io::Result<()> {
         let mut world = self.0.borrow_mut();
         if world.has_faults && world.random.u8(..100) == 0 {
+            world.wires[socket.wire].is_refused = true;
             return Err(ErrorKind::OutOfMemory.into());
         }
         let wire = &mut world.wires[socket.wire];
