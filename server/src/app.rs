@@ -16,6 +16,7 @@ use sse_core::{Filter, Hub};
 use sse_net::{Handle, StreamReply};
 
 use crate::agents::Agents;
+use crate::batches::Batches;
 use crate::connection_log::ConnectionLog;
 use crate::cors::{self, Cors};
 use crate::guard::{Asker, Guard};
@@ -68,6 +69,7 @@ pub(crate) struct App {
     pub(crate) admin: Option<Admin>,
     /// Whether events may be published over HTTP.
     pub(crate) publish: bool,
+    pub(crate) batches: Batches,
     /// Most bytes of a body.
     pub(crate) max_body: usize,
 }
@@ -221,7 +223,7 @@ impl App {
         }
         match route {
             Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
-            Route::Publish { namespace } => publish::answer(self.publishing()?, request, namespace),
+            Route::Publish { namespace } => publish::answer(self.publishing()?, &self.batches, request, namespace),
             Route::AdminPage => Ok(self.admin()?.page.answer()),
             Route::Home => Ok(self.home.answer()),
             Route::AdminWithoutSlash => self.admin().map(|_| redirect("/admin/")),

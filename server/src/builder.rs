@@ -12,6 +12,7 @@ use sse_net::{Listeners, proto};
 
 use crate::agents::Agents;
 use crate::app::{Admin, App};
+use crate::batches::Batches;
 use crate::config::{Config, ConfigError};
 use crate::connection_log::ConnectionLog;
 use crate::cors::Cors;
@@ -199,6 +200,7 @@ pub(crate) fn app(
         proxies: TrustedProxies::parse(&config.trusted_proxies)?,
         slow_consumers: SlowConsumers::parse(&config.slow_consumers, &config.limits)?,
         publish: config.publish,
+        batches: Batches::default(),
         max_body: config.max_body,
         routes: table,
         hub,

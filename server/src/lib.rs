@@ -48,6 +48,7 @@
 mod agents;
 mod app;
 mod batch;
+mod batches;
 mod builder;
 mod config;
 mod connection_log;

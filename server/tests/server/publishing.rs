@@ -246,3 +246,24 @@ fn no_event_is_more_than_its_readers_may_lag() {
     assert_eq!(server.post("/publish/a", &"x".repeat(64 << 10)).status, 200);
     assert_eq!(server.post("/publish/a", &"x".repeat((64 << 10) + 1024)).status, 413);
 }
+
+/// Such a one takes a thread of its own.
+#[test]
+fn a_large_batch_is_whole_or_not_there() {
+    let server = Running::new(Config { workers: 2, ..config() });
+    let mut stream = server.subscribe("/subscribe/a");
+    let lines: String = (0..20_000).map(|n| format!("{{\"namespace\":\"/a\",\"data\":{n}}}\n")).collect();
+
+    let refused = batch(&server, &format!("{lines}{{\"namespace\":\"a\",\"data\":0}}"));
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["line"], 20_001, "{}", refused.body);
+    assert_eq!(server.published(), 0);
+
+    let answer = batch(&server, &lines);
+    assert_eq!((answer.status, &answer.json()["published"]), (200, &20_000.into()), "{}", answer.body);
+    assert_eq!(server.published(), 20_000, "all of it, when the answer comes");
+    let after = batch(&server, "{\"namespace\":\"/a\",\"data\":\"after\"}");
+    assert_eq!(after.status, 200);
+    (0..20_000).for_each(|n| stream.expect(&format!("data:{n}\n\n")));
+    stream.expect("data:after\n\n");
+}
