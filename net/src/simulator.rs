@@ -18,7 +18,6 @@ mod wire;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -255,8 +254,7 @@ impl Simulation {
         }
         let streams = self.handle.streams();
         assert!(streams >= live, "{streams} streams are counted, {live} are live");
-        let (opened, closed) = (&self.desk.opened, &self.desk.closed);
-        assert_eq!(opened.load(Ordering::Relaxed) - closed.load(Ordering::Relaxed), streams);
+        assert_eq!(self.desk.open(), streams);
     }
 
     /// Everyone leaves, and nothing stays.
@@ -270,7 +268,7 @@ impl Simulation {
             self.pass(Duration::from_secs(1));
         }
         assert_eq!((self.handle.connections(), self.handle.streams()), (0, 0));
-        assert_eq!(self.desk.opened.load(Ordering::Relaxed), self.desk.closed.load(Ordering::Relaxed));
+        assert_eq!(self.desk.open(), 0);
         assert_eq!(self.hub.channels(), 0);
         assert!(self.worker.is_idle());
     }

@@ -4,6 +4,7 @@ use sse_core::{EventId, Filter, Namespace};
 
 use super::wire::World;
 use crate::proto::{BodyDecoder, Framing, Limits};
+use crate::turns::ACTIONS_PER_TURN;
 
 /// An event as it was published; its sequence is its place in the list, from 1 on.
 pub(super) type Published = (Namespace, String);
@@ -45,6 +46,7 @@ impl Client {
     pub(super) fn connect(world: &mut World, number: usize, resume: Option<EventId>) -> Client {
         let wire = world.connect();
         let random = &mut world.random;
+        let mut reset_in = None;
         let (text, role) = match random.u8(..10) {
             0..5 => {
                 let namespace = NAMESPACES[random.usize(..NAMESPACES.len())];
@@ -71,9 +73,18 @@ impl Client {
                     "nonsense\r\n\r\n",
                     "",
                 ];
-                (text[random.usize(..text.len())].to_owned(), Role::Pest)
+                let mut text = text[random.usize(..text.len())].to_owned();
+                if random.bool() {
+                    // A stream's head is the last action of a turn, and the connection is reset about then.
+                    let before = (ACTIONS_PER_TURN - 2) / 2;
+                    text = "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n".repeat(random.usize(before - 1..before + 2));
+                    text += "GET /read/a HTTP/1.1\r\nHost: x\r\n\r\n";
+                    reset_in = Some(random.u32(before as u32 - 1..before as u32 + 4));
+                }
+                (text, Role::Pest)
             }
         };
+        world.wires[wire].reset_in = reset_in;
         world.wires[wire].flight.extend(text.as_bytes());
         Client { wire, role, received: Vec::new(), rests_until: 0, is_faulty: false }
     }

@@ -24,8 +24,16 @@ use crate::stream_end::StreamEnd;
 pub(super) struct Desk {
     /// Who waits for an answer, and which.
     pub(super) waiting: Mutex<Vec<(Responder<()>, Bytes)>>,
-    pub(super) opened: AtomicUsize,
-    pub(super) closed: AtomicUsize,
+    opened: AtomicUsize,
+    closed: AtomicUsize,
+}
+
+impl Desk {
+    /// Streams that it has been told of, and of whose end it has not.
+    pub(super) fn open(&self) -> usize {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed); // a count on its own
+        count(&self.opened) - count(&self.closed)
+    }
 }
 
 impl Service for Desk {
