@@ -6,6 +6,7 @@ mod bounded;
 mod calls;
 mod connections;
 mod engine;
+mod fairness;
 mod flush;
 mod hierarchy;
 mod history;
@@ -39,6 +40,7 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("namespaces", "1,000 namespaces with one reader each", namespaces::run),
     scenario("hierarchy", "readers on each of 5 levels", hierarchy::run),
     scenario("slow", "one reader in ten slow or stopped", slow::run),
+    scenario("fairness", "quiet readers beside 5,000 peers that pipeline", fairness::run),
     scenario("publishers", "1 and 4 publisher threads", publishers::run),
     scenario("http", "publishing over HTTP, singly and in batches", http::run),
     scenario("history", "ids and journal on, beside the same run without", history::run),

@@ -40,6 +40,12 @@ const TARGETS: &[Target] = &[
     target("replay", "bytes/s while 10,000 return, to the saturated shared fan-out", "storm ratio", AtLeast(0.5)),
     target("replay", "deliveries lost meanwhile", "storm lost", AtMost(0.0)),
     target("replay", "resident memory at most, to that at rest, warm or cold", "storm memory ratio", AtMost(1.1)),
+    target(
+        "fairness",
+        "p99 of 1,000 quiet readers beside 5,000 peers that pipeline, to undisturbed",
+        "fairness p99 ratio",
+        AtMost(2.0),
+    ),
     target("mixed", "deliveries/s, to 10,000 on the shared namespace alone", "mixed ratio", AtLeast(0.7)),
     target("history", "deliveries/s with ids and journal, to without", "history ratio", AtLeast(0.8)),
 ];

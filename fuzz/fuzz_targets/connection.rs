@@ -64,7 +64,7 @@ impl Conversation {
         let second = Duration::from_secs(1);
         let now = Instant::now();
         Conversation {
-            http: Http1::new(now, limits, Timeouts { head: second, idle: second, stall: second }),
+            http: Http1::new(now, limits, Timeouts { head: second, body: second, idle: second, stall: second }),
             now,
             date: DateLine::new(SystemTime::UNIX_EPOCH),
             wire: Vec::new(),
