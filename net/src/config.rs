@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::proto;
 
+/// Connections that each worker serves beyond [`Config::max_connections`], so that each can be told why it is turned away.
+/// What comes beyond these is dropped.
+pub const EXCESS_CONNECTIONS: usize = 64;
+
 /// How the event loops behave. All fields are public: start from [`Config::default`] and change what you need.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -133,7 +133,7 @@ mod worker;
 mod workers;
 
 pub use address::{Address, AddressError};
-pub use config::Config;
+pub use config::{Config, EXCESS_CONNECTIONS};
 pub use handle::{Counters, Handle};
 pub use listener::Listeners;
 pub use proto::{Admission, RequestError};

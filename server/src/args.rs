@@ -66,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_CONNECTIONS", value_name = "N")]
     max_connections: Option<usize>,
 
-    /// Streams open at once from one client address [default: no limit]
+    /// Streams open at once from one client address, or one /64 of IPv6 [default: no limit]
     #[arg(long, env = "SSE_MAX_CONNECTIONS_PER_IP", value_name = "N")]
     max_connections_per_ip: Option<usize>,
 

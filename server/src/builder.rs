@@ -143,7 +143,8 @@ pub(crate) fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
     if config.listen.is_empty() {
         return Err(ConfigError::new("listen", "at least one address is needed"));
     }
-    let allowed = limits::connections_allowed();
+    let workers = at_least_one("workers", config.workers)?.get();
+    let allowed = limits::connections_allowed(workers);
     let max_connections = match config.max_connections {
         Some(max) => at_least_one("max-connections", max)?.get(),
         None => allowed,
@@ -152,7 +153,7 @@ pub(crate) fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
         tracing::warn!(max_connections, allowed, "the file-descriptor limit doesn't allow as many connections");
     }
     Ok(sse_net::Config {
-        workers: at_least_one("workers", config.workers)?.get(),
+        workers,
         keepalive: config.keepalive.filter(|keepalive| !keepalive.is_zero()),
         flush_interval: config.flush_interval,
         max_lag: largest_event(config).saturating_add(ID_BYTES),

@@ -52,7 +52,8 @@ pub struct Config {
     /// `None`: as many as the limit on file descriptors (`RLIMIT_NOFILE`, which binding raises as far as the system lets
     /// it be) allows, less a reserve.
     pub max_connections: Option<usize>,
-    /// Streams open at once from one client address; `None` means no limit.
+    /// Streams open at once from one client address; addresses of IPv6 with the same first 64 bits count as one. `None` means no
+    /// limit.
     pub max_connections_per_ip: Option<usize>,
     /// Most bytes of a request's body.
     pub max_body: usize,

@@ -3,21 +3,28 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::iter;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sse_net::EXCESS_CONNECTIONS;
 
-/// Descriptors left for everything that is no connection: listeners, polls, logs, and the connections beyond the limit
-/// while they are told so.
-const RESERVE: u64 = 256;
+/// Descriptors left for everything that is no connection: standard streams, logs, and what an embedder has open.
+const RESERVE: u64 = 128;
 
-/// As many connections as descriptors allow, after raising the soft limit to the hard one.
-pub(crate) fn connections_allowed() -> usize {
-    let limit = raise_descriptor_limit();
+/// Descriptors of each worker's own: its poll, its waker and its listeners, of which there are a few, and the connections
+/// beyond the limit while they are told so.
+const RESERVE_PER_WORKER: u64 = 16 + EXCESS_CONNECTIONS as u64;
+
+/// As many connections as descriptors allow beside so many workers, after raising the soft limit to the hard one.
+pub(crate) fn connections_allowed(workers: usize) -> usize {
+    less_a_reserve(raise_descriptor_limit(), workers as u64)
+}
+
+fn less_a_reserve(limit: u64, workers: u64) -> usize {
     // A limit too small for the reserve is shared out instead, three parts to connections.
-    let reserve = RESERVE.min(limit / 4);
+    let reserve = (RESERVE + RESERVE_PER_WORKER.saturating_mul(workers)).min(limit / 4);
     usize::try_from(limit - reserve).unwrap_or(usize::MAX).max(1)
 }
 
@@ -35,6 +42,15 @@ fn raise_descriptor_limit() -> u64 {
     raised.unwrap_or(limit.current).unwrap_or(u64::MAX)
 }
 
+/// Whom an address stands for when streams are counted. Who has one address of IPv6 has all that share its first 64 bits
+/// (RFC 4291 §2.5.4), so they count as one.
+fn subscriber_of(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 /// Counts the open streams of each client address, if they are limited.
 #[derive(Debug)]
 pub(crate) struct Addresses(Option<Arc<Counts>>);
@@ -50,12 +66,12 @@ impl Addresses {
         Addresses(max.map(|max| Arc::new(Counts { max, open: Mutex::default() })))
     }
 
-    /// One more stream for this address, until the slot is dropped. `None`: it has as many as it may.
+    /// One more stream for this address, or for its network of 64 bits (IPv6), until the slot is dropped. `None`: it has as many as it may.
     pub(crate) fn enter(&self, client: IpAddr) -> Option<Slot> {
         if let Some(counts) = &self.0 {
             let mut open = counts.open.lock().unwrap_or_else(PoisonError::into_inner);
             // At least one is allowed, so that who is turned away has an entry already.
-            let count = open.entry(client).or_default();
+            let count = open.entry(subscriber_of(client)).or_default();
             if *count == counts.max.get() {
                 return None;
             }
@@ -82,7 +98,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let Some(counts) = &self.counts else { return };
         let mut open = counts.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = open.entry(self.client) {
+        if let Entry::Occupied(mut count) = open.entry(subscriber_of(self.client)) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -110,6 +126,26 @@ mod tests {
 
         drop((second, third, other));
         assert!(addresses.0.unwrap().open.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_has_a_network_has_one_share() {
+        let addresses = Addresses::new(NonZeroUsize::new(1));
+        let address = |text: &str| text.parse().unwrap();
+        let _first = addresses.enter(address("2001:db8::1")).unwrap();
+        assert!(addresses.enter(address("2001:db8::ffff:0:0:2")).is_none());
+        let _other = addresses.enter(address("2001:db8:0:1::1")).unwrap();
+        let _v4 = addresses.enter(address("192.0.2.1")).unwrap();
+        assert!(addresses.enter(address("::ffff:192.0.2.1")).is_none());
+    }
+
+    #[test]
+    fn each_worker_has_descriptors_of_its_own() {
+        for (limit, workers, connections) in
+            [(1024, 1, 816), (1024, 2, 768), (20_000, 40, 16_672), (100, 64, 75), (1, 1, 1)]
+        {
+            assert_eq!(less_a_reserve(limit, workers), connections, "{limit} descriptors, {workers} workers");
+        }
     }
 
     #[test]

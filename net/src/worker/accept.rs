@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Worker;
+use crate::config::EXCESS_CONNECTIONS;
 use crate::connection::{Connection, Role};
 use crate::exchange::Exchange;
 use crate::proto::{Http1, Timeouts};
@@ -15,10 +16,6 @@ use crate::turns::ACCEPTS_PER_PASS;
 
 /// Pause after a failure that trying again at once would only repeat, such as a lack of descriptors.
 const BACKOFF: Duration = Duration::from_millis(100);
-
-/// Connections served beyond the limit, per worker, so that each can be told why it is turned away. What comes
-/// beyond these is dropped.
-const EXCESS_CONNECTIONS: usize = 64;
 
 /// A connection in excess has no time to waste.
 const EXCESS_TIMEOUT: Duration = Duration::from_secs(2);
