@@ -109,4 +109,4 @@ pub use hub::{Driver, Hub, SubscribeError, TryPublishError};
 pub use namespace::{Limits, Namespace, NamespaceError};
 pub use resume::Resume;
 pub use resumes::Resumes;
-pub use subscription::{ChunkStart, Subscription};
+pub use subscription::{ChunkStart, Ready, Subscription};

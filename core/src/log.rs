@@ -181,13 +181,19 @@ impl Cursor {
     /// The contiguous bytes after this place, and those that follow them in the next block; either may be empty.
     #[inline]
     pub(crate) fn chunks(&mut self) -> [&[u8]; 2] {
+        self.chunks_here().0
+    }
+
+    /// The same, and the place where they begin.
+    #[inline]
+    pub(crate) fn chunks_here(&mut self) -> ([&[u8]; 2], &Self) {
         if self.segment.view().bytes() == self.offset {
             self.cross();
         }
         // The link first: once it is there, nothing more can come before it.
         let next = self.segment.next();
         let first = self.segment.view().bytes_from(self.offset);
-        [first, next.map_or(&[], |next| next.view().bytes_from(0))]
+        ([first, next.map_or(&[], |next| next.view().bytes_from(0))], self)
     }
 
     /// Moves on while the place is the end of a segment that has ended.

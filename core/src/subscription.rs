@@ -57,8 +57,33 @@ pub struct Subscription {
     engine: Arc<Engine>,
 }
 
-/// Where in its channel's log a [`chunk`](Subscription::chunk) begins. What readers get from one place is the same, byte for
-/// byte, as far as each of them goes: so what a writer has made of it for one, such as a copy in some framing, serves all.
+/// What a subscription has ready to be written.
+#[derive(Clone, Copy)]
+pub struct Ready<'a> {
+    /// As [`Subscription::chunks`] gives them.
+    pub pieces: [&'a [u8]; 2],
+    /// The place in a log where they begin.
+    cursor: Option<&'a Cursor>,
+}
+
+impl Ready<'_> {
+    /// Where in its channel's log it begins. `None` for what comes from elsewhere: a notice, the history, several logs.
+    #[inline]
+    #[must_use]
+    pub fn start(&self) -> Option<ChunkStart> {
+        self.cursor.map(|cursor| ChunkStart(cursor.clone()))
+    }
+
+    /// Whether it begins there.
+    #[inline]
+    #[must_use]
+    pub fn is_at(&self, start: &ChunkStart) -> bool {
+        self.cursor.is_some_and(|cursor| *cursor == start.0)
+    }
+}
+
+/// Where in its channel's log something [ready](Ready) begins. What readers get from one place is the same, byte for byte,
+/// as far as each of them goes: so what a writer has made of it for one, such as a copy in some framing, serves all.
 ///
 /// It holds the log from there on, as a reader does: keep it no longer than for a round over the readers.
 pub struct ChunkStart(Cursor);
@@ -133,15 +158,25 @@ impl Subscription {
     /// in one call.
     #[inline]
     pub fn chunks(&mut self) -> [&[u8]; 2] {
+        self.ready().pieces
+    }
+
+    /// The [`chunks`](Self::chunks), and where they begin: for writers who make something of them that serves others, too.
+    #[inline]
+    pub fn ready(&mut self) -> Ready<'_> {
         if !matches!(self.feed, Feed::One(_)) && self.ahead.is_none() {
             self.prepare();
         }
-        match (&self.ahead, &mut self.feed) {
-            (None, Feed::One(cursor)) => cursor.chunks(),
+        let pieces: [&[u8]; 2] = match (&self.ahead, &mut self.feed) {
+            (None, Feed::One(cursor)) => {
+                let (pieces, cursor) = cursor.chunks_here();
+                return Ready { pieces, cursor: Some(cursor) };
+            }
             (None, Feed::Many(merge)) => [merge.chunk(self.engine.completed()), &[]],
             (Some(ahead), _) => [ahead.unread(), &[]],
             (None, Feed::Joining(_) | Feed::Replay { .. }) => [&[], &[]],
-        }
+        };
+        Ready { pieces, cursor: None }
     }
 
     fn prepare(&mut self) {
@@ -277,24 +312,6 @@ impl Subscription {
     /// Wakes another waker from now on. Read once after this.
     pub fn set_waker(&mut self, waker: &Waker) {
         self.members.iter_mut().for_each(|member| member.set_waker(waker));
-    }
-
-    /// Where in its channel's log the [`chunk`](Self::chunk) begins. `None` for what comes from elsewhere: a notice, the
-    /// history, several logs.
-    #[inline]
-    #[must_use]
-    pub fn chunk_start(&self) -> Option<ChunkStart> {
-        match (&self.ahead, &self.feed) {
-            (None, Feed::One(cursor)) => Some(ChunkStart(cursor.clone())),
-            _ => None,
-        }
-    }
-
-    /// Whether the [`chunk`](Self::chunk) begins there.
-    #[inline]
-    #[must_use]
-    pub fn is_at(&self, start: &ChunkStart) -> bool {
-        matches!((&self.ahead, &self.feed), (None, Feed::One(cursor)) if *cursor == start.0)
     }
 
     /// The cursor that the chunk is of, if it is of a log.
@@ -492,6 +509,13 @@ impl Feed {
             Self::Many(merge) => merge.frames_read(),
             Self::Replay { .. } => 0,
         }
+    }
+}
+
+impl fmt::Debug for Ready<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.pieces.map(<[u8]>::len);
+        f.debug_struct("Ready").field("bytes", &bytes).field("start", &self.start()).finish()
     }
 }
 

@@ -71,14 +71,15 @@ impl Reader {
 fn check_starts(readers: &mut [Reader]) -> Result<(), TestCaseError> {
     let mut starts = Vec::new();
     for reader in readers {
-        for (start, chunk) in &starts {
-            if reader.subscription.is_at(start) {
-                prop_assert_eq!(reader.subscription.chunk(), chunk);
+        let ready = reader.subscription.ready();
+        for (start, pieces) in &starts {
+            if ready.is_at(start) {
+                prop_assert_eq!(&ready.pieces.concat(), pieces);
             }
         }
-        if let Some(start) = reader.subscription.chunk_start() {
-            prop_assert!(reader.subscription.is_at(&start));
-            starts.push((start, reader.subscription.chunk().to_vec()));
+        if let Some(start) = ready.start() {
+            prop_assert!(ready.is_at(&start));
+            starts.push((start, ready.pieces.concat()));
         }
     }
     Ok(())

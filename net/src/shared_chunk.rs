@@ -8,7 +8,7 @@
 use std::io;
 
 use smallvec::SmallVec;
-use sse_core::{ChunkStart, Subscription};
+use sse_core::{ChunkStart, Ready};
 
 use crate::proto::Wrapped;
 use crate::socket::{Socket, write, write_pieces};
@@ -27,21 +27,27 @@ pub(crate) struct SharedChunk {
 }
 
 impl SharedChunk {
-    /// This reader's turn has come.
+    /// A reader is about to send this.
     #[inline]
-    pub(crate) fn meet(&mut self, reader: &Subscription) {
-        if !self.start.as_ref().is_some_and(|start| reader.is_at(start)) {
-            self.start = reader.chunk_start();
+    fn meet(&mut self, ready: &Ready<'_>) {
+        if !self.start.as_ref().is_some_and(|start| ready.is_at(start)) {
+            self.start = ready.start();
             self.length = 0;
         }
     }
 
-    /// Writes data of the reader that was met last, in its framing.
+    /// Writes a part of what a reader has ready, in its framing.
     ///
     /// # Errors
     /// Those of the socket.
     #[inline]
-    pub(crate) fn write(&mut self, socket: &mut impl Socket, wrapped: &Wrapped<'_>) -> io::Result<usize> {
+    pub(crate) fn write(
+        &mut self,
+        socket: &mut impl Socket,
+        ready: &Ready<'_>,
+        wrapped: &Wrapped<'_>,
+    ) -> io::Result<usize> {
+        self.meet(ready);
         match self.recall(wrapped) {
             Some(bytes) => write(socket, bytes),
             None => write_wrapped(socket, wrapped),
@@ -131,9 +137,9 @@ mod tests {
                     Step::Forget => shared.forget(),
                     Step::Read { reader, most, taken } => {
                         let (subscription, framing) = &mut readers[reader];
-                        shared.meet(subscription);
-                        let chunk = subscription.chunk();
-                        let chunk = &chunk[..chunk.len().min(most)];
+                        let ready = subscription.ready();
+                        shared.meet(&ready);
+                        let chunk = &ready.pieces[0][..ready.pieces[0].len().min(most)];
                         if chunk.is_empty() {
                             continue;
                         }
@@ -155,18 +161,13 @@ mod tests {
         let hub = Hub::new(HubConfig::default());
         let subscribe = || hub.subscribe(Filter::parse("/").unwrap(), Waker::noop().clone()).unwrap();
         let mut readers = [subscribe(), subscribe(), subscribe()];
-        // A reader finds its place in the log with its first event.
-        hub.publish(&Event::new("/a", "0")).unwrap();
-        for reader in &mut readers {
-            assert_eq!(reader.chunk(), b"data:0\n\n");
-            reader.advance(8);
-        }
         hub.publish(&Event::new("/a", "1")).unwrap();
         let mut shared = SharedChunk::default();
         let recalled = readers.each_mut().map(|reader| {
-            shared.meet(reader);
+            let ready = reader.ready();
+            shared.meet(&ready);
             let mut line = SizeLine::default();
-            let wrapped = StreamFraming::CHUNKED.wrap([reader.chunk(), &[]], &mut line);
+            let wrapped = StreamFraming::CHUNKED.wrap(ready.pieces, &mut line);
             shared.recall(&wrapped).map(<[u8]>::to_vec)
         });
         let chunk = b"8\r\ndata:1\n\n\r\n".to_vec();
