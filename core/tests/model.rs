@@ -67,7 +67,7 @@ impl Reader {
     }
 }
 
-/// Whoever reads from one place reads the same.
+/// Readers at one place read the same.
 fn check_starts(readers: &mut [Reader]) -> Result<(), TestCaseError> {
     let mut starts = Vec::new();
     for reader in readers {

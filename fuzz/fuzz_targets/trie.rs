@@ -1,4 +1,4 @@
-//! Every subscriber gets exactly what its patterns cover, whoever comes and goes meanwhile. The model is a list of
+//! Every subscriber gets exactly what its patterns cover, while others come and go. The model is a list of
 //! subscribers, each of which is asked at every event.
 //!
 //! Each line of the input is a step: `+/a/*,/b` subscribes, `-3` unsubscribes one of those there are, `!/a/b` publishes.

@@ -26,8 +26,8 @@ pub enum Reply<S> {
 /// [`Service::closed`](crate::Service::closed).
 #[derive(Debug)]
 pub struct StreamReply<S> {
-    /// Sent at once, before any event; without `Content-Length` and not chunked, since a close ends the stream. A field
-    /// `Sse-Resume` is added, which says how the stream begins: `live`, `exact` or `gap` ([`Resume`](sse_core::Resume)).
+    /// Sent at once, before any event, without `Content-Length`: the body is chunked for HTTP/1.1, and ended by a close for
+    /// HTTP/1.0. A field `Sse-Resume` is added, which says how the stream begins: `live`, `exact` or `gap` ([`Resume`](sse_core::Resume)).
     pub head: Response<()>,
     /// Which events the stream carries.
     pub filter: Filter,

@@ -1,6 +1,6 @@
 //! A worker's connections, by keys that outlive them.
 //!
-//! A slot is used again, a key is not: it carries the slot's generation. So whoever comes with a key of a connection that is
+//! A slot is used again, a key is not: it carries the slot's generation. So who comes with a key of a connection that is
 //! gone (a timer, a late edge of the poll, a list that waits for its turn, an answer that took long) finds nobody, and never
 //! the next one in its slot. Each look-up says so by its type.
 

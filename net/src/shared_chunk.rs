@@ -122,7 +122,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever comes in whatever order, from whatever place, with whatever framing: what is recalled is what was asked
+        /// Readers come in any order, from any place, with any framing: what is recalled is what was asked
         /// for.
         #[test]
         fn what_is_recalled_is_what_is_to_be_written(steps in prop::collection::vec(step(), 0..300)) {

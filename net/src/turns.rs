@@ -1,6 +1,6 @@
 //! Who waits for another turn, and how much of each kind of work a pass has room for.
 //!
-//! An edge comes once, so whoever stops before `WouldBlock` is put on a list here, and its turn comes from there alone: an
+//! An edge comes once, so who stops before `WouldBlock` is put on a list here, and its turn comes from there alone: an
 //! edge meanwhile gives no second one. Each list is worked off in order, who has waited longest first, and only as far as
 //! its budget goes, so that a pass has an end: thousands of peers that pipeline, come or catch up share the budget of their
 //! kind, and those who keep up are flushed in every pass.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Snapshots up to this size are made for whoever asks: some 2,500 streams, which take some five milliseconds.
+/// Snapshots up to this size are made for each who asks: some 2,500 streams, which take some five milliseconds.
 const FRESH_BYTES: usize = 1 << 20;
 
 /// What slow readers may make us hold without anyone noticing; each time as much makes what others see a second older.
