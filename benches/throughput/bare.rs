@@ -3,8 +3,9 @@
 //! It answers requests like a server would, whatever they ask for, and sends the same frames on the same kind of
 //! sockets. So its figures say what this machine can do, and a server's ratio to them what the server costs.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
@@ -20,6 +21,7 @@ use crate::producer::Producer;
 use crate::stdio;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+const CHUNKED_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// Bytes that a socket is given at a time: as many as the server gives. A segment on the loopback interface carries 65,483
 /// bytes at most, so 64 KiB would leave a second one of 53 bytes: measured here, 5.5 GB/s instead of 8.8 GB/s.
@@ -36,7 +38,7 @@ pub(crate) fn run(way: Way) -> Result<()> {
     let (plans, todo) = mpsc::channel::<Plan>();
     let theirs = Arc::clone(&credit);
     thread::Builder::new().name("bare".to_owned()).spawn(move || {
-        let outcome = Bare::accept(&listener, &todo).and_then(|(bare, plan)| bare.publish(way, &plan, &theirs));
+        let outcome = Bare::accept(&listener, &todo, way).and_then(|(bare, plan)| bare.publish(way, &plan, &theirs));
         let published = outcome.expect("bare loops meet no errors but full sockets");
         stdio::answer(&Answer::Published(published)).expect("the parent listens");
         // The sockets stay open while the parent reads what is left in them.
@@ -56,25 +58,31 @@ pub(crate) fn run(way: Way) -> Result<()> {
 }
 
 struct Bare {
-    sockets: Vec<TcpStream>,
-    /// Bytes of the buffer that each has been sent.
-    cursors: Vec<usize>,
+    peers: Vec<Peer>,
     buffer: Vec<u8>,
+}
+
+struct Peer {
+    socket: TcpStream,
+    /// Bytes of the buffer that it has been sent.
+    cursor: usize,
+    /// The part of the buffer that is in the chunk under way, if there is one.
+    chunk: Range<usize>,
+    /// Bytes of that chunk, with its framing, that are sent.
+    sent: usize,
 }
 
 impl Bare {
     /// Takes connections until there is a plan.
-    fn accept(listener: &TcpListener, todo: &Receiver<Plan>) -> Result<(Bare, Plan)> {
+    fn accept(listener: &TcpListener, todo: &Receiver<Plan>, way: Way) -> Result<(Bare, Plan)> {
         listener.set_nonblocking(true)?;
-        let mut sockets = Vec::new();
+        let head = if way == Way::SharedChunks { CHUNKED_HEAD } else { HEAD };
+        let mut peers = Vec::new();
         loop {
             match listener.accept() {
-                Ok((socket, _)) => sockets.push(greet(socket)?),
+                Ok((socket, _)) => peers.push(Peer { socket: greet(socket, head)?, cursor: 0, chunk: 0..0, sent: 0 }),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match todo.try_recv() {
-                    Ok(plan) => {
-                        let (cursors, buffer) = (vec![0; sockets.len()], Vec::with_capacity(BUFFER_BYTES));
-                        return Ok((Bare { sockets, cursors, buffer }, plan));
-                    }
+                    Ok(plan) => return Ok((Bare { peers, buffer: Vec::with_capacity(BUFFER_BYTES) }, plan)),
                     Err(TryRecvError::Empty) => thread::sleep(Duration::from_micros(200)),
                     Err(error) => return Err(error.into()),
                 },
@@ -104,18 +112,18 @@ impl Bare {
                         producer.wait(now, credit);
                     }
                 }
-                Way::SharedBuffer => {
+                Way::SharedBuffer | Way::SharedChunks => {
                     for _ in 0..due {
                         append(&mut self.buffer, producer.next(now).1);
                     }
                     // A burst is not all that is due: more is appended before the next pass.
                     let more = !over && producer.due(now, credit) > 0;
-                    if !more && !self.send_pieces()? && due == 0 && !over {
+                    if !more && !self.send_pieces(way)? && due == 0 && !over {
                         producer.wait(now, credit);
                     }
                 }
             }
-            if over && self.cursors.iter().all(|&cursor| cursor == self.buffer.len() || way == Way::SendEach) {
+            if over && self.peers.iter().all(|peer| peer.cursor == self.buffer.len() || way == Way::SendEach) {
                 let pass_ns = (!passes.is_empty()).then(|| passes.value_at_quantile(0.5));
                 return Ok(Published { pass_ns, ..producer.into_published() });
             }
@@ -124,10 +132,10 @@ impl Bare {
 
     /// One call for each socket, with the message in the buffer.
     fn send_each(&mut self) -> Result<()> {
-        for socket in &mut self.sockets {
+        for peer in &mut self.peers {
             let mut rest = &self.buffer[..];
             while !rest.is_empty() {
-                match socket.write(rest) {
+                match peer.socket.write(rest) {
                     Ok(sent) => rest = &rest[sent..],
                     // The reader is on another core: it comes.
                     Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
@@ -139,26 +147,53 @@ impl Bare {
     }
 
     /// A pass over all sockets; false if none took anything.
-    fn send_pieces(&mut self) -> Result<bool> {
+    fn send_pieces(&mut self, way: Way) -> Result<bool> {
         let mut sent_any = false;
-        for (socket, cursor) in self.sockets.iter_mut().zip(&mut self.cursors) {
-            let end = self.buffer.len().min(*cursor + PIECE_BYTES);
-            if *cursor == end {
-                continue;
-            }
-            match socket.write(&self.buffer[*cursor..end]) {
-                Ok(sent) => *cursor += sent,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+        for peer in self.peers.iter_mut().filter(|peer| peer.cursor < self.buffer.len()) {
+            let outcome = match way {
+                Way::SharedChunks => peer.send_chunk(&self.buffer),
+                _ => peer.send_piece(&self.buffer),
+            };
+            match outcome {
+                Ok(()) => sent_any = true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
-            sent_any = true;
         }
         Ok(sent_any)
     }
 }
 
+impl Peer {
+    fn send_piece(&mut self, buffer: &[u8]) -> io::Result<()> {
+        let end = buffer.len().min(self.cursor + PIECE_BYTES);
+        self.cursor += self.socket.write(&buffer[self.cursor..end])?;
+        Ok(())
+    }
+
+    /// Begins a chunk, or goes on with the one under way.
+    fn send_chunk(&mut self, buffer: &[u8]) -> io::Result<()> {
+        if self.chunk.is_empty() {
+            (self.chunk, self.sent) = (self.cursor..buffer.len().min(self.cursor + PIECE_BYTES), 0);
+        }
+        let mut line = io::Cursor::new([0; 16]);
+        write!(line, "{:x}\r\n", self.chunk.len())?;
+        let pieces = [&line.get_ref()[..line.position() as usize], &buffer[self.chunk.clone()], b"\r\n"];
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let mut slices = pieces.map(IoSlice::new);
+        let mut slices = &mut slices[..];
+        IoSlice::advance_slices(&mut slices, self.sent);
+        self.sent += self.socket.write_vectored(slices)?;
+        if self.sent == bytes {
+            self.cursor = self.chunk.end;
+            self.chunk = 0..0;
+        }
+        Ok(())
+    }
+}
+
 /// Reads a request, whatever it is, and answers.
-fn greet(mut socket: TcpStream) -> Result<TcpStream> {
+fn greet(mut socket: TcpStream, head: &[u8]) -> Result<TcpStream> {
     socket.set_nonblocking(false)?;
     socket.set_nodelay(true)?;
     let (mut request, mut piece) = (Vec::new(), [0; 1024]);
@@ -168,7 +203,7 @@ fn greet(mut socket: TcpStream) -> Result<TcpStream> {
             length => request.extend_from_slice(&piece[..length]),
         }
     }
-    socket.write_all(HEAD)?;
+    socket.write_all(head)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

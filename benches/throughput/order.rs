@@ -47,6 +47,8 @@ pub(crate) enum Way {
     SendEach,
     /// A buffer that all share, in pieces of up to 63 KiB.
     SharedBuffer,
+    /// The same, each piece in a chunk: one call for its size line, the piece and its line end.
+    SharedChunks,
 }
 
 /// What the parent says.

@@ -11,6 +11,8 @@ pub(crate) struct Readers {
     pub(crate) paths: Vec<String>,
     pub(crate) count: usize,
     pub(crate) manner: Manner,
+    /// Whether they take chunks: by HTTP/1.1, not by HTTP/1.0.
+    pub(crate) chunked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ impl Readers {
     /// Keen ones that read all of these on one connection.
     pub(crate) fn of_several(paths: &[&str], count: usize) -> Readers {
         let paths = paths.iter().map(|&path| path.to_owned()).collect();
-        Readers { paths, count, manner: Manner::Keen }
+        Readers { paths, count, manner: Manner::Keen, chunked: true }
     }
 
     /// What each of them asks for.
@@ -37,7 +39,8 @@ impl Readers {
             [path] => format!("/subscribe{path}"),
             paths => format!("/subscribe?namespace={}", paths.join("&namespace=")),
         };
-        Target::new(server, &server.to_string(), &path)
+        let target = if self.chunked { Target::new } else { Target::http10 };
+        target(server, &server.to_string(), &path)
     }
 
     /// Whether they get what is published there.

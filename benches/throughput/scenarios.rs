@@ -4,6 +4,7 @@ mod accept;
 mod baselines;
 mod bounded;
 mod calls;
+mod chunks;
 mod connections;
 mod engine;
 mod fairness;
@@ -34,6 +35,7 @@ pub(crate) struct Scenario {
 
 pub(crate) const ALL: &[Scenario] = &[
     scenario("baselines", "the server beside bare loops, at 100 msg/s and saturated", baselines::run),
+    scenario("chunks", "what the framing of chunks costs, beside a bare loop", chunks::run),
     scenario("rates", "1,000 connections, from 100 msg/s to saturation", rates::run),
     scenario("connections", "1 to 15,000 connections at 100 msg/s", connections::run),
     scenario("sizes", "messages of 16 B to 64 KiB, saturated", sizes::run),

@@ -27,6 +27,7 @@ const TARGETS: &[Target] = &[
     target("fan-out", "deliveries lost meanwhile", "fan-out lost", AtMost(0.0)),
     target("fan-out", "p99 meanwhile, ms", "fan-out p99 ms", AtMost(5.0)),
     target("fan-out", "saturated, to the bare shared buffer", "saturated ratio", AtLeast(0.8)),
+    target("fan-out", "saturated in chunks, to the bare shared buffer in chunks", "chunks ratio", AtLeast(0.85)),
     target("light load", "p99 at 100 msg/s, to one bare pass over 1,000 sockets", "light p99 ratio", AtMost(1.3)),
     target("light load", "CPU per delivery, to a bare `send`", "light cpu ratio", AtMost(1.2)),
     target("memory", "bytes per idle connection on a shared channel", "bytes shared", AtMost(512.0)),

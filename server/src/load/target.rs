@@ -37,9 +37,19 @@ impl Target {
     /// The path (with its query) at an address. `host` goes into the request.
     #[must_use]
     pub fn new(address: SocketAddr, host: &str, path: &str) -> Target {
+        Target::asked_by("HTTP/1.1", address, host, path)
+    }
+
+    /// The same, asked for by HTTP/1.0: such a stream ends by close, and no answer comes in chunks.
+    #[must_use]
+    pub fn http10(address: SocketAddr, host: &str, path: &str) -> Target {
+        Target::asked_by("HTTP/1.0", address, host, path)
+    }
+
+    fn asked_by(version: &str, address: SocketAddr, host: &str, path: &str) -> Target {
         let slash = if path.starts_with('/') { "" } else { "/" };
         let request = format!(
-            "GET {slash}{path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\nUser-Agent: sse-server-bench\r\n\r\n"
+            "GET {slash}{path} {version}\r\nHost: {host}\r\nAccept: text/event-stream\r\nUser-Agent: sse-server-bench\r\n\r\n"
         );
         Target { address, request: request.into_bytes() }
     }
