@@ -222,7 +222,9 @@ impl App {
             _ => {}
         }
         match route {
-            Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
+            Route::Subscribe { namespace } => {
+                subscribe::answer(request, namespace, self.hub.limits(), self.hub.filter_limits())
+            }
             Route::Publish { namespace } => publish::answer(self.publishing()?, &self.batches, request, namespace),
             Route::AdminPage => Ok(self.admin()?.page.answer()),
             Route::Home => Ok(self.home.answer()),
