@@ -5,14 +5,16 @@
 //!                  │           │                                           │
 //!                  └─ answer ──┴─ shed ────────────────────────────────────┴─► settle ─► response or stream
 //! ```
-//! `settle` puts on every answer what every answer carries, and is where streams are let in or turned away.
+//! `settle` puts on every answer what every answer carries, and is where streams are let in or turned away. One that the hub
+//! has no channel for is turned away later, by `refuse_stream`.
 
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, HeaderValue, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Response, StatusCode};
-use sse_core::{Filter, Hub};
+use sse_core::{Filter, Hub, SubscribeError};
 use sse_net::{Handle, StreamReply};
 
 use crate::agents::Agents;
@@ -182,6 +184,19 @@ impl App {
             slow_consumer: self.slow_consumers.policy(&filter),
             filter,
         })
+    }
+
+    /// The answer in place of a stream that the hub doesn't take, with what CORS and middleware had put on the stream's head.
+    pub(crate) fn refuse_stream(&self, error: &SubscribeError, head: Response<()>) -> Response<Bytes> {
+        let mut response = match error {
+            SubscribeError::TooManyChannels { .. } => self.shedder.stream_for_channels(),
+            // An embedder's filter: those of our own routes are looked at before.
+            _ => Problem::from_error(StatusCode::BAD_REQUEST, error).into(),
+        };
+        let (own, mut headers) = (mem::take(response.headers_mut()), head.into_parts().0.headers);
+        own.into_iter().for_each(|(name, value)| drop(name.map(|name| headers.insert(name, value))));
+        *response.headers_mut() = headers;
+        response
     }
 
     /// Whether the answer is for our own pages only: the admin page's JSON names clients, which is no other site's
