@@ -14,9 +14,10 @@ pub struct HubConfig {
     pub limits: Limits,
     /// How large the filter of one subscription may be.
     pub filter_limits: FilterLimits,
-    /// Most channels: distinct patterns subscribed to. 1,000,000 by default; each costs some 500 bytes, and more if its
-    /// pattern is long. A subscription that needs one more is refused
-    /// ([`SubscribeError::TooManyChannels`](crate::SubscribeError::TooManyChannels)); one to channels that are there never is.
+    /// Most channels: distinct patterns that are subscribed to. 1,000,000 by default; each costs some 500 bytes, and more if
+    /// its pattern is long. A subscription that needs one more is refused
+    /// ([`SubscribeError::TooManyChannels`](crate::SubscribeError::TooManyChannels)), one to channels that have subscribers
+    /// never is. With history, channels that had subscribers a moment ago count until someone needs their room.
     pub max_channels: usize,
     /// Most bytes of one event on the wire, its `id:` line aside. Without limit by default. Not more than readers may lag,
     /// or one event makes a reader that is a little slow lag too far.

@@ -9,12 +9,11 @@ use crate::pattern::Pattern;
 
 /// How large a filter may be, all of its patterns together.
 ///
-/// The channels of a filter are nodes of the hub's trie, one for each segment at most: the limit on segments bounds what one
-/// subscription makes the hub hold. An event goes down one path of the trie, and down one more for each wildcard that it
-/// meets: the limit on wildcards bounds what one subscription adds to the work for each event.
+/// Patterns become paths in the hub's trie. The limit on segments bounds how many nodes one subscription makes the hub hold;
+/// the limit on wildcards, how many of these paths one event may have to go down: one, and one more for each wildcard.
 ///
-/// By default 100 patterns with 1,024 segments, 128 of which are wildcards. So a filter of one pattern is always within
-/// them, be all of its 64 segments (see [`Limits`]) wildcards: it is one path.
+/// By default 100 patterns with 1,024 segments in all, 128 of which may be wildcards. A pattern of 64 wildcards alone is
+/// within that: it is one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterLimits {
     /// Most patterns.

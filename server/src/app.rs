@@ -193,8 +193,9 @@ impl App {
             // An embedder's filter: those of our own routes are looked at before.
             _ => Problem::from_error(StatusCode::BAD_REQUEST, error).into(),
         };
-        let (own, mut headers) = (mem::take(response.headers_mut()), head.into_parts().0.headers);
-        own.into_iter().for_each(|(name, value)| drop(name.map(|name| headers.insert(name, value))));
+        tracing::debug!(%error, "no stream");
+        let mut headers = head.into_parts().0.headers;
+        middleware::overlay(mem::take(response.headers_mut()), &mut headers);
         *response.headers_mut() = headers;
         response
     }

@@ -176,8 +176,6 @@ pub(crate) fn app(
     let router = Router::parse(&config.prefix)?;
     let per_address =
         config.max_connections_per_ip.map(|max| at_least_one("max-connections-per-ip", max)).transpose()?;
-    // Without wildcards a server has all its uses; without segments there is only `/`, and without patterns nothing.
-    at_least_one("max-filter-patterns", config.filter_limits.patterns)?;
     at_least_one("max-filter-segments", config.filter_limits.segments)?;
     let mut table = Routes::default();
     for (method, path, handler) in routes {

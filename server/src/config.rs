@@ -55,8 +55,8 @@ pub struct Config {
     /// Streams open at once from one client address; addresses of IPv6 with the same first 64 bits count as one. `None` means no
     /// limit.
     pub max_connections_per_ip: Option<usize>,
-    /// Distinct namespaces and patterns subscribed to at once. A subscriber who needs one more is turned away, with an
-    /// invitation to come back; those of namespaces that others subscribe to, too, are let in.
+    /// Distinct namespaces and patterns subscribed to at once. Who needs one more is turned away with an invitation to come
+    /// back; who subscribes to what others read is let in.
     pub max_channels: usize,
     /// How large the filter of one subscription may be: a larger one is `400`.
     pub filter_limits: FilterLimits,
