@@ -135,8 +135,11 @@ impl Snapshot<'_> {
     /// Calls `each` for every channel that must get the events of `namespace`, once.
     #[inline]
     pub(crate) fn for_each_match(&self, namespace: &Namespace, mut each: impl FnMut(&Arc<Channel>)) {
-        let mut channel = |node: &Node| node.channel.iter().for_each(&mut each);
-        self.root.walk(namespace.segments(), self.hasher, &mut channel);
+        self.root.walk(namespace.segments(), self.hasher, &mut |node| {
+            if let Some(channel) = &node.channel {
+                each(channel);
+            }
+        });
     }
 }
 
