@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use sse_core::{Filter, Hub, Subscription};
+use sse_core::{Filter, Hub, HubConfig, Subscription};
 
 /// How many others to have: up to a million, unless this run only checks that the benches work.
 pub(crate) fn sizes() -> &'static [usize] {
@@ -13,6 +13,11 @@ pub(crate) fn sizes() -> &'static [usize] {
 /// The `index`th path of depth 4 in a tree that is ten wide at the top and a hundred wide below: `leaf` is its end.
 pub(crate) fn path(index: usize, leaf: &str) -> String {
     format!("/r{}/s{}/t{}/{leaf}{index}", index % 10, index / 10 % 100, index / 1_000 % 100)
+}
+
+/// A hub with room for the largest crowd, and for those who come beside it.
+pub(crate) fn hub() -> Hub {
+    Hub::new(HubConfig { max_channels: 2_000_000, ..HubConfig::default() })
 }
 
 /// A subscription that no one waits on.

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use sse_core::{Event, Hub, HubConfig, Prepared, Subscription};
+use sse_core::{Event, Hub, Prepared, Subscription};
 
-use crate::crowd::{catch_up, path, sizes, subscribe};
+use crate::crowd::{catch_up, hub, path, sizes, subscribe};
 
 /// The message of the clock example.
 const DATA: &str = "3:04:05 pm (UTC)";
@@ -21,7 +21,7 @@ const PATHS: usize = 1 << 16;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     for &others in sizes() {
-        let hub = Hub::new(HubConfig::default());
+        let hub = hub();
         let crowd: Vec<Subscription> = (0..others).map(|index| subscribe(&hub, &path(index, "leaf"))).collect();
         let unheard = random_paths(others);
         matching(criterion, &hub, &unheard, others);

@@ -3,9 +3,9 @@
 use std::task::Waker;
 
 use criterion::{BenchmarkId, Criterion};
-use sse_core::{Filter, Hub, HubConfig, Subscription};
+use sse_core::{Filter, Subscription};
 
-use crate::crowd::{sizes, subscribe};
+use crate::crowd::{hub, sizes, subscribe};
 
 /// Names joined in turn, so that no step profits from the one before.
 const NAMES: usize = 1_024;
@@ -13,7 +13,7 @@ const NAMES: usize = 1_024;
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("subscribe and leave");
     for &siblings in sizes() {
-        let hub = Hub::new(HubConfig::default());
+        let hub = hub();
         let crowd: Vec<Subscription> = (0..siblings).map(|id| subscribe(&hub, &format!("/users/{id}"))).collect();
         let filter = |id| Filter::parse(&format!("/users/new-{id}")).expect("valid");
         let filters: Vec<Filter> = (0..NAMES).map(filter).collect();

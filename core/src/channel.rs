@@ -1,7 +1,7 @@
 //! All subscribers of one pattern, and the log they share.
 
-use crate::filter::Pattern;
 use crate::log::Log;
+use crate::pattern::Pattern;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::watchers::Watchers;
 
@@ -49,7 +49,7 @@ impl Channel {
     /// Adds a member, unless the channel is retired.
     #[must_use]
     pub(crate) fn try_join(&self) -> bool {
-        self.change(|members| (members != RETIRED).then_some(members + 1))
+        self.change(|members| (members != RETIRED).then(|| members + 1))
     }
 
     /// Takes a member away; `true` if it was the last.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::filter::FilterLimits;
 use crate::namespace::Limits;
 
 /// What a hub is made with.
@@ -11,6 +12,13 @@ pub struct HubConfig {
     pub epoch: u64,
     /// How large namespaces and patterns may be.
     pub limits: Limits,
+    /// How large the filter of one subscription may be.
+    pub filter_limits: FilterLimits,
+    /// Most channels: distinct patterns that are subscribed to. 1,000,000 by default; each costs some 500 bytes, and more if
+    /// its pattern is long. A subscription that needs one more is refused
+    /// ([`SubscribeError::TooManyChannels`](crate::SubscribeError::TooManyChannels)), one to channels that have subscribers
+    /// never is. With history, channels that had subscribers a moment ago count until someone needs their room.
+    pub max_channels: usize,
     /// Most bytes of one event on the wire, its `id:` line aside. Without limit by default. Not more than readers may lag,
     /// or one event makes a reader that is a little slow lag too far.
     pub max_frame_bytes: usize,
@@ -29,6 +37,8 @@ impl Default for HubConfig {
         Self {
             epoch: 0,
             limits: Limits::default(),
+            filter_limits: FilterLimits::default(),
+            max_channels: 1_000_000,
             max_frame_bytes: usize::MAX,
             queue_events: 1 << 12,
             history_bytes: 0,

@@ -22,6 +22,7 @@ use crate::channel::Channel;
 use crate::config::HubConfig;
 use crate::event::{EventId, IdEnd, Prepared};
 use crate::journal::Journal;
+use crate::pattern::Pattern;
 use crate::resumes::ResumeCounters;
 use crate::retention::Retention;
 use crate::sequencer::{Finish, Ring, Sequencer};
@@ -67,7 +68,7 @@ impl Engine {
         let history = (config.history_bytes > 0).then_some(config.history_bytes);
         Self {
             sequencer: Sequencer::new(config.queue_events),
-            trie: Trie::new(),
+            trie: Trie::new(config.max_channels),
             drivers: Watchers::new(),
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
             resumes: ResumeCounters::new(),
@@ -121,6 +122,20 @@ impl Engine {
         self.trim_ms.store(ms, Ordering::Relaxed); // released by the ring
         self.trim_due.store(true, Ordering::Relaxed); // released by the ring
         self.drain_or_hand_on();
+    }
+
+    /// Makes the caller a member of the pattern's channel. `None`: there is none, and there are as many as may be, all with
+    /// members.
+    pub(crate) fn join(&self, pattern: &Pattern) -> Option<Arc<Channel>> {
+        loop {
+            if let Some(channel) = self.trie.join(pattern) {
+                return Some(channel);
+            }
+            // Another may take the room that is made; each time one channel less is without members.
+            if !self.retention.make_room(&self.trie) {
+                return None;
+            }
+        }
     }
 
     /// A member of the channel has left.

@@ -1,87 +1,68 @@
 //! What a subscriber asks for.
 
 use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::namespace::{Limits, Namespace, NamespaceError, WILDCARD, canonical, segments};
+use crate::namespace::{Limits, Namespace, NamespaceError};
+use crate::pattern::Pattern;
 
-/// A namespace with, perhaps, `*` for exactly one segment. It covers what it matches and everything below that.
+/// How large a filter may be, all of its patterns together.
 ///
-/// ```
-/// use sse_core::{Namespace, Pattern};
+/// Patterns become paths in the hub's trie. The limit on segments bounds how many nodes one subscription makes the hub hold;
+/// the limit on wildcards, how many of these paths one event may have to go down: one, and one more for each wildcard.
 ///
-/// let pattern = Pattern::parse("/pets/*/new")?;
-/// assert!(pattern.covers(&Namespace::parse("/pets/dogs/new")?));
-/// assert!(pattern.covers(&Namespace::parse("/pets/dogs/new/corgi")?));
-/// assert!(!pattern.covers(&Namespace::parse("/pets/new")?));
-/// # Ok::<(), sse_core::NamespaceError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Pattern(Arc<str>);
+/// By default 100 patterns with 1,024 segments in all, 128 of which may be wildcards. A pattern of 64 wildcards alone is
+/// within that: it is one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterLimits {
+    /// Most patterns.
+    pub patterns: usize,
+    /// Most segments in all patterns, wildcards included.
+    pub segments: usize,
+    /// Most wildcards in all patterns.
+    pub wildcards: usize,
+}
 
-impl Pattern {
-    /// Parses a path within the default [`Limits`].
-    pub fn parse(text: &str) -> Result<Self, NamespaceError> {
-        Self::parse_within(text, &Limits::default())
-    }
-
-    /// Parses a path within `limits`.
-    pub fn parse_within(text: &str, limits: &Limits) -> Result<Self, NamespaceError> {
-        Ok(Self(canonical(text, limits)?.into()))
-    }
-
-    /// The canonical path.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The segments from the root down; `None` stands for any one segment.
-    pub fn segments(&self) -> impl Iterator<Item = Option<&str>> {
-        segments(&self.0).map(|segment| (segment != WILDCARD).then_some(segment))
-    }
-
-    /// Whether events of `namespace` belong to this pattern.
-    ///
-    /// The rule by itself; the engine does not ask each pattern but walks its trie.
-    #[must_use]
-    pub fn covers(&self, namespace: &Namespace) -> bool {
-        self.covers_path(namespace.as_str())
-    }
-
-    /// The same for a canonical path.
-    pub(crate) fn covers_path(&self, path: &str) -> bool {
-        let mut below = segments(path);
-        self.segments().all(|wanted| match below.next() {
-            Some(segment) => wanted.is_none_or(|wanted| wanted == segment),
-            None => false,
-        })
-    }
-
-    /// Whether every namespace that `other` covers is covered by this pattern too.
-    fn includes(&self, other: &Self) -> bool {
-        let mut below = other.segments();
-        self.segments().all(|wanted| match below.next() {
-            Some(segment) => wanted.is_none() || wanted == segment,
-            None => false,
-        })
+impl Default for FilterLimits {
+    fn default() -> Self {
+        Self { patterns: 100, segments: 1024, wildcards: 128 }
     }
 }
 
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl FilterLimits {
+    /// Whether patterns of this size in all may be a filter.
+    fn check(&self, size: Size) -> Result<(), FilterError> {
+        let Size { patterns, segments, wildcards } = size;
+        if patterns > self.patterns {
+            return Err(FilterError::TooManyPatterns { limit: self.patterns });
+        }
+        if segments > self.segments {
+            return Err(FilterError::TooManySegments { segments, limit: self.segments });
+        }
+        if wildcards > self.wildcards {
+            return Err(FilterError::TooManyWildcards { wildcards, limit: self.wildcards });
+        }
+        Ok(())
     }
 }
 
-impl FromStr for Pattern {
-    type Err = NamespaceError;
+/// What [`FilterLimits`] are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Size {
+    patterns: usize,
+    segments: usize,
+    wildcards: usize,
+}
 
-    fn from_str(text: &str) -> Result<Self, NamespaceError> {
-        Self::parse(text)
+impl Size {
+    fn of(patterns: &[Pattern]) -> Self {
+        let mut size = Self { patterns: patterns.len(), segments: 0, wildcards: 0 };
+        for segment in patterns.iter().flat_map(Pattern::segments) {
+            size.segments += 1;
+            size.wildcards += usize::from(segment.is_none());
+        }
+        size
     }
 }
 
@@ -92,15 +73,16 @@ impl FromStr for Pattern {
 ///
 /// let filter = Filter::any_of([Pattern::parse("/time")?, Pattern::parse("/pets/*/new")?])?;
 /// assert_eq!(filter.to_string(), "/pets/*/new,/time");
+/// assert_eq!((filter.segments(), filter.wildcards()), (4, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Filter(SmallVec<[Pattern; 1]>);
+pub struct Filter {
+    patterns: SmallVec<[Pattern; 1]>,
+    size: Size,
+}
 
 impl Filter {
-    /// Most patterns in a filter.
-    pub const MAX_PATTERNS: usize = 100;
-
     /// Parses the path of one pattern within the default [`Limits`].
     pub fn parse(text: &str) -> Result<Self, NamespaceError> {
         Pattern::parse(text).map(Self::from)
@@ -111,23 +93,52 @@ impl Filter {
         Pattern::parse_within(text, limits).map(Self::from)
     }
 
-    /// A filter for all events of these patterns. Those that another of them includes are left out: they change nothing.
+    /// A filter for all events of these patterns, within the default [`FilterLimits`].
     pub fn any_of(patterns: impl IntoIterator<Item = Pattern>) -> Result<Self, FilterError> {
-        let mut patterns: Vec<Pattern> = patterns.into_iter().take(Self::MAX_PATTERNS + 1).collect();
-        if patterns.len() > Self::MAX_PATTERNS {
-            return Err(FilterError::TooMany { limit: Self::MAX_PATTERNS });
-        }
+        Self::any_of_within(patterns, &FilterLimits::default())
+    }
+
+    /// A filter for all events of these patterns. Those that another of them includes count towards the limits, and are then
+    /// left out: they change nothing.
+    pub fn any_of_within(
+        patterns: impl IntoIterator<Item = Pattern>,
+        limits: &FilterLimits,
+    ) -> Result<Self, FilterError> {
+        // One more than may be says that they are too many: no more is done for who asks for ten thousand.
+        let mut patterns: Vec<Pattern> = patterns.into_iter().take(limits.patterns.saturating_add(1)).collect();
+        limits.check(Size::of(&patterns))?;
         patterns.sort();
         patterns.dedup();
         let needed = |pattern: &&Pattern| !patterns.iter().any(|other| other != *pattern && other.includes(pattern));
         let patterns: SmallVec<_> = patterns.iter().filter(needed).cloned().collect();
-        if patterns.is_empty() { Err(FilterError::Empty) } else { Ok(Self(patterns)) }
+        if patterns.is_empty() { Err(FilterError::Empty) } else { Ok(Self::of(patterns)) }
+    }
+
+    fn of(patterns: SmallVec<[Pattern; 1]>) -> Self {
+        Self { size: Size::of(&patterns), patterns }
+    }
+
+    /// Whether the filter, however it was made, is within these limits.
+    pub(crate) fn check(&self, limits: &FilterLimits) -> Result<(), FilterError> {
+        limits.check(self.size)
     }
 
     /// The patterns asked for: at least one, in order, none within another.
     #[must_use]
     pub fn patterns(&self) -> &[Pattern] {
-        &self.0
+        &self.patterns
+    }
+
+    /// Segments of all its patterns, wildcards included. They were counted when the filter was made.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.size.segments
+    }
+
+    /// Wildcards in all its patterns. They were counted when the filter was made.
+    #[must_use]
+    pub fn wildcards(&self) -> usize {
+        self.size.wildcards
     }
 
     /// Whether events of `namespace` are asked for.
@@ -139,7 +150,7 @@ impl Filter {
 
 impl From<Pattern> for Filter {
     fn from(pattern: Pattern) -> Self {
-        Self(SmallVec::from_buf([pattern]))
+        Self::of(SmallVec::from_buf([pattern]))
     }
 }
 
@@ -161,8 +172,22 @@ pub enum FilterError {
     /// There is none.
     Empty,
     /// There are more than `limit`.
-    TooMany {
+    TooManyPatterns {
         /// Most patterns allowed.
+        limit: usize,
+    },
+    /// They have `segments` in all.
+    TooManySegments {
+        /// Segments of all patterns.
+        segments: usize,
+        /// Most segments allowed.
+        limit: usize,
+    },
+    /// They have `wildcards` in all.
+    TooManyWildcards {
+        /// Wildcards in all patterns.
+        wildcards: usize,
+        /// Most wildcards allowed.
         limit: usize,
     },
 }
@@ -171,7 +196,17 @@ impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("a subscription names at least one namespace"),
-            Self::TooMany { limit } => write!(f, "a subscription names at most {limit} namespaces"),
+            Self::TooManyPatterns { limit } => write!(f, "a subscription names at most {limit} namespaces"),
+            Self::TooManySegments { segments, limit } => write!(
+                f,
+                "the namespaces of a subscription have at most {limit} segments in all, and these have {segments}: \
+                 name fewer or shorter ones"
+            ),
+            Self::TooManyWildcards { wildcards, limit } => write!(
+                f,
+                "the namespaces of a subscription have at most {limit} wildcards ('*') in all, and these have \
+                 {wildcards}: name fewer, or segments in place of wildcards"
+            ),
         }
     }
 }
@@ -180,6 +215,8 @@ impl std::error::Error for FilterError {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn any_of(patterns: &[&str]) -> Result<String, FilterError> {
@@ -192,27 +229,56 @@ mod tests {
         assert_eq!(any_of(&["/pets", "/"]).as_deref(), Ok("/"));
         assert_eq!(any_of(&["/*/new", "/pets/new", "/pets"]).as_deref(), Ok("/*/new,/pets"));
         assert_eq!(any_of(&[]), Err(FilterError::Empty));
-        let many: Vec<String> = (0..=Filter::MAX_PATTERNS).map(|n| format!("/{n}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert_eq!(any_of(&many), Err(FilterError::TooMany { limit: Filter::MAX_PATTERNS }));
-        assert!(any_of(&many[1..]).is_ok());
     }
 
     #[test]
-    fn a_pattern_covers_itself_and_below_and_no_namesake() {
-        let covers =
-            |pattern, namespace| Pattern::parse(pattern).unwrap().covers(&Namespace::parse(namespace).unwrap());
-        assert!(covers("/", "/"));
-        assert!(covers("/", "/pets/dogs"));
-        assert!(covers("/pets", "/pets"));
-        assert!(covers("/pets", "/pets/dogs"));
-        assert!(!covers("/pets", "/petshop"));
-        assert!(!covers("/pets/dogs", "/pets"));
-        assert!(!covers("/pets", "/"));
-        assert!(covers("/*", "/pets"));
-        assert!(covers("/*", "/pets/dogs"));
-        assert!(!covers("/*", "/"));
-        assert!(covers("/*/dogs", "/pets/dogs/corgi"));
-        assert!(!covers("/*/dogs", "/pets/cats/dogs"));
+    fn the_default_limits_are_for_strangers_and_leave_room_for_everyone_else() {
+        let every = |count: usize, path: &dyn Fn(usize) -> String| {
+            Filter::any_of((0..count).map(|n| Pattern::parse(&path(n)).unwrap()))
+        };
+        let (named, wild) = ("/a".repeat(63), "/*".repeat(64));
+        assert_eq!(every(100, &|n| format!("/shop/*/{n}/of/this/quite/ordinary/depth")).unwrap().wildcards(), 100);
+        assert_eq!(every(101, &|n| format!("/{n}")), Err(FilterError::TooManyPatterns { limit: 100 }));
+        assert_eq!(every(16, &|n| format!("/{n}{named}")).unwrap().segments(), 1024);
+        let too_large = FilterError::TooManySegments { segments: 6400, limit: 1024 };
+        assert_eq!(every(100, &|n| format!("/{n}{named}")), Err(too_large));
+        assert_eq!(every(1, &|_| wild.clone()).unwrap(), Filter::parse(&wild).unwrap());
+        let too_wild = FilterError::TooManyWildcards { wildcards: 129, limit: 128 };
+        assert_eq!(every(43, &|n| format!("/*/*/*/{n}")), Err(too_wild));
+        for error in [too_large, too_wild] {
+            let words = error.to_string();
+            assert!(words.contains("6400") && words.contains("1024") || words.contains("129") && words.contains("128"));
+        }
+    }
+
+    /// A pattern's segments as its text has them.
+    fn named(path: &str) -> impl Iterator<Item = &str> {
+        path.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    proptest! {
+        /// What is accepted, against counts of the texts; and whatever is accepted covers what its patterns cover.
+        #[test]
+        fn a_filter_is_within_its_limits(
+            paths in prop::collection::vec("(/[ab*]){1,5}|/", 0..8),
+            (patterns, segments, wildcards) in (0usize..8, 0usize..20, 0usize..10),
+            namespace in "(/[abc]){1,5}|/",
+        ) {
+            let limits = FilterLimits { patterns, segments, wildcards };
+            let parsed: Vec<Pattern> = paths.iter().map(|path| Pattern::parse(path).unwrap()).collect();
+            let all = || paths.iter().flat_map(|path| named(path));
+            let stars = all().filter(|segment| *segment == "*").count();
+            let fits = paths.len() <= patterns && all().count() <= segments && stars <= wildcards;
+            let filter = Filter::any_of_within(parsed.clone(), &limits);
+            prop_assert_eq!(filter.is_ok(), fits && !paths.is_empty(), "{:?}", filter);
+            if let Ok(filter) = filter {
+                let namespace = Namespace::parse(&namespace).unwrap();
+                prop_assert_eq!(filter.covers(&namespace), parsed.iter().any(|pattern| pattern.covers(&namespace)));
+                let kept = || filter.patterns().iter().flat_map(Pattern::segments);
+                prop_assert_eq!(filter.segments(), kept().count());
+                prop_assert_eq!(filter.wildcards(), kept().filter(Option::is_none).count());
+                prop_assert_eq!(filter.check(&limits), Ok(()));
+            }
+        }
     }
 }

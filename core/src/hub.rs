@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::config::HubConfig;
 use crate::engine::Engine;
 use crate::event::{Event, EventError, EventId, Prepared};
-use crate::filter::{Filter, Pattern};
-use crate::member::Member;
+use crate::filter::{Filter, FilterError, FilterLimits};
+use crate::membership::Membership;
 use crate::namespace::{Limits, Namespace, NamespaceError};
+use crate::pattern::Pattern;
 use crate::resumes::Resumes;
 use crate::subscription::Subscription;
 use crate::watchers::WatcherId;
@@ -22,6 +23,7 @@ use crate::watchers::WatcherId;
 pub struct Hub {
     engine: Arc<Engine>,
     limits: Limits,
+    filter_limits: FilterLimits,
     max_frame_bytes: usize,
 }
 
@@ -29,8 +31,8 @@ impl Hub {
     /// A hub without channels, whose first event will have the sequence 1.
     #[must_use]
     pub fn new(config: HubConfig) -> Self {
-        let HubConfig { limits, max_frame_bytes, .. } = config;
-        Self { engine: Arc::new(Engine::new(&config)), limits, max_frame_bytes }
+        let HubConfig { limits, filter_limits, max_frame_bytes, .. } = config;
+        Self { engine: Arc::new(Engine::new(&config)), limits, filter_limits, max_frame_bytes }
     }
 
     /// Publishes an event: everyone who is subscribed to its namespace gets it.
@@ -84,14 +86,15 @@ impl Hub {
         &self,
         filter: &Filter,
         last_event_id: Option<&str>,
-        mut waker: impl FnMut(&Pattern) -> Waker,
+        waker: impl FnMut(&Pattern) -> Waker,
     ) -> Result<Subscription, SubscribeError> {
+        filter.check(&self.filter_limits).map_err(SubscribeError::Filter)?;
         for pattern in filter.patterns() {
-            Pattern::parse_within(pattern.as_str(), &self.limits).map_err(SubscribeError::Limit)?;
+            Pattern::parse_within(pattern.as_str(), &self.limits).map_err(SubscribeError::Pattern)?;
         }
-        let join = |pattern| Member::join(&self.engine, pattern, &waker(pattern));
-        let members = filter.patterns().iter().map(join).collect();
-        Ok(Subscription::new(self.engine.clone(), members, last_event_id))
+        let members = Membership::join(self.engine.clone(), filter, waker)
+            .ok_or_else(|| SubscribeError::TooManyChannels { limit: self.max_channels() })?;
+        Ok(Subscription::new(members, last_event_id))
     }
 
     /// Does one bounded turn of delivering, if no one else is at it; `true` if something is left.
@@ -140,16 +143,29 @@ impl Hub {
         self.engine.resumes.read()
     }
 
-    /// Channels that have a subscriber; with history also those that had one a moment ago.
+    /// Channels that have a subscriber; with history also those that had one a moment ago. Never more than
+    /// [`HubConfig::max_channels`]; one that is being made or given up at this moment counts.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.engine.trie.channels()
+    }
+
+    /// Most [channels](Self::channels).
+    #[must_use]
+    pub fn max_channels(&self) -> usize {
+        self.engine.trie.max_channels()
     }
 
     /// How large namespaces and patterns may be.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How large filters may be.
+    #[must_use]
+    pub fn filter_limits(&self) -> &FilterLimits {
+        &self.filter_limits
     }
 
     /// The name of this history.
@@ -216,14 +232,26 @@ impl std::error::Error for TryPublishError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The filter is larger than this hub's limits allow.
-    Limit(NamespaceError),
+    /// A pattern of the filter is larger than this hub's [`Limits`] allow.
+    Pattern(NamespaceError),
+    /// The filter is larger than this hub's [`FilterLimits`] allow.
+    Filter(FilterError),
+    /// A channel that is not there yet is needed, and there are as many as [`HubConfig::max_channels`] allows. None of the
+    /// filter's channels was joined. There is room again when others have left.
+    TooManyChannels {
+        /// Most channels allowed.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Limit(error) => error.fmt(f),
+            Self::Pattern(error) => error.fmt(f),
+            Self::Filter(error) => error.fmt(f),
+            Self::TooManyChannels { limit } => {
+                write!(f, "there are {limit} channels, which is as many as there may be: try again later")
+            }
         }
     }
 }

@@ -22,7 +22,7 @@
 //! # Trade-offs
 //!
 //! A frame is appended once for each *pattern* that covers it, so a thousand distinct patterns over one namespace are a
-//! thousand appends. Readers hold the log from their place on, so whoever owns one watches its [lag](Subscription::lag):
+//! thousand appends: [`FilterLimits`] and [`HubConfig::max_channels`] bound what is subscribed to. Readers hold the log from their place on, so whoever owns one watches its [lag](Subscription::lag):
 //! one that can't read now is [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All
 //! delivery goes through one drainer at a time.
 //!
@@ -85,9 +85,10 @@ mod hamt;
 mod hub;
 mod journal;
 mod log;
-mod member;
+mod membership;
 mod merge;
 mod namespace;
+mod pattern;
 mod resume;
 mod resumes;
 mod retention;
@@ -102,11 +103,12 @@ mod watchers;
 
 pub use config::HubConfig;
 pub use event::{Event, EventError, EventId, EventIdError, Prepared};
-pub use filter::{Filter, FilterError, Pattern};
+pub use filter::{Filter, FilterError, FilterLimits};
 pub use frame::{Frame, FrameError};
 pub use gap::GapReason;
 pub use hub::{Driver, Hub, SubscribeError, TryPublishError};
 pub use namespace::{Limits, Namespace, NamespaceError};
+pub use pattern::Pattern;
 pub use resume::Resume;
 pub use resumes::Resumes;
 pub use subscription::{ChunkStart, Ready, Subscription};

@@ -2,7 +2,8 @@
 //!
 //! With history, a channel keeps its log's past, and lives on for a while when its last member has left: a crowd that
 //! lost its connections finds the channel as it was, and resumes by placing cursors. Blocks are let go of oldest first
-//! once they are more than a budget; channels without members when they have been so for some rounds, or are too many.
+//! once they are more than a budget; channels without members when they have been so for some rounds, are too many, or
+//! when a newcomer needs the room: they count towards the limit on channels, but never keep anyone out.
 //! Without history nothing is kept: a block that everyone has read goes when its channel is quiet, a channel with its
 //! last member.
 
@@ -130,12 +131,27 @@ impl Retention {
         if channel.list() {
             self.idle.push((channel.clone(), self.rounds.load(Ordering::Relaxed))); // a measure
         }
-        if self.idle.len() > LINGER_CHANNELS
-            && let Some((oldest, since)) = self.idle.pop()
-            && !retire(&oldest, trie)
-        {
+        if self.idle.len() > LINGER_CHANNELS {
+            self.retire_oldest(trie);
+        }
+    }
+
+    /// Ends a channel without members, the one that has had none for longest, so that there is room for another. `false`:
+    /// there is none, but perhaps one that is being looked at by another thread.
+    #[cold]
+    pub(crate) fn make_room(&self, trie: &Trie) -> bool {
+        // Those that have members again are struck off on the way.
+        (0..self.idle.len()).any(|_| self.retire_oldest(trie))
+    }
+
+    /// Ends the first on the list of channels without members, unless it has some again; `true` if it has ended.
+    fn retire_oldest(&self, trie: &Trie) -> bool {
+        let Some((oldest, since)) = self.idle.pop() else { return false };
+        let retired = retire(&oldest, trie);
+        if !retired {
             self.return_idle(oldest, since);
         }
+        retired
     }
 
     /// Ends a channel that has had no members for long enough. Gives the effort, in looks.

@@ -13,17 +13,15 @@
 //! published meanwhile, and a reader that does not read holds nothing but the rest of a frame.
 
 use std::fmt;
-use std::sync::Arc;
 use std::task::Waker;
 
 use smallvec::SmallVec;
 
 use crate::ahead::Ahead;
-use crate::engine::Engine;
 use crate::gap::{Gap, GapReason, opening};
 use crate::journal::Slice;
 use crate::log::Cursor;
-use crate::member::Member;
+use crate::membership::Membership;
 use crate::merge::Merge;
 use crate::resume::{Resume, start};
 
@@ -52,9 +50,8 @@ pub struct Subscription {
     /// What was read before the feed, less what the feed counts as read already. They wrap.
     bytes_before: u64,
     events_before: u64,
-    members: SmallVec<[Member; 1]>,
+    members: Membership,
     resume: Resume,
-    engine: Arc<Engine>,
 }
 
 /// What a subscription has ready to be written.
@@ -109,7 +106,7 @@ type Cursors = SmallVec<[Cursor; 1]>;
 
 impl Subscription {
     /// The reader that `members` are of, beginning where `last_event_id` says.
-    pub(crate) fn new(engine: Arc<Engine>, members: SmallVec<[Member; 1]>, last_event_id: Option<&str>) -> Self {
+    pub(crate) fn new(members: Membership, last_event_id: Option<&str>) -> Self {
         let mut new = Self {
             feed: Feed::Replay { after: 0, written: 0 },
             ahead: None,
@@ -119,20 +116,19 @@ impl Subscription {
             events_before: 0,
             members,
             resume: Resume::Live,
-            engine,
         };
         let (cursors, position) = new.present();
-        for member in &new.members {
+        for member in new.members.iter() {
             member.channel.log.is_complete_after(position);
         }
-        (new.resume, new.starts_after) = start(last_event_id, &new.engine, position);
+        (new.resume, new.starts_after) = start(last_event_id, &new.members.engine, position);
         let after = new.starts_after;
         match new.resume {
             Resume::Live if !new.has_opening() => {}
             Resume::Live => new.tell_place(after),
             Resume::Exact => {
                 new.tell_place(after);
-                new.engine.resumes.count_exact();
+                new.members.engine.resumes.count_exact();
             }
             Resume::Gap(reason) => new.tell_gap(last_event_id.map(str::to_owned), reason, after),
         }
@@ -172,7 +168,7 @@ impl Subscription {
                 let (pieces, cursor) = cursor.chunks_here();
                 return Ready { pieces, cursor: Some(cursor) };
             }
-            (None, Feed::Many(merge)) => [merge.chunk(self.engine.completed()), &[]],
+            (None, Feed::Many(merge)) => [merge.chunk(self.members.engine.completed()), &[]],
             (Some(ahead), _) => [ahead.unread(), &[]],
             (None, Feed::Joining(_) | Feed::Replay { .. }) => [&[], &[]],
         };
@@ -225,7 +221,7 @@ impl Subscription {
     /// `retry:`, becomes part of it.
     #[must_use]
     pub fn has_opening(&self) -> bool {
-        self.engine.journal.is_some()
+        self.members.engine.journal.is_some()
     }
 
     /// How it has begun.
@@ -240,7 +236,7 @@ impl Subscription {
     /// keep a copy.
     #[cold]
     pub fn park(&mut self) {
-        if self.engine.journal.is_none() || self.rest_of_frame().len() > MOST_PARKED_BYTES {
+        if self.members.engine.journal.is_none() || self.rest_of_frame().len() > MOST_PARKED_BYTES {
             return;
         }
         let written = match self.feed {
@@ -260,8 +256,9 @@ impl Subscription {
         let after = self.leave_feed();
         // A gap that has not been told yet is part of this one.
         let earlier = self.ahead.as_mut().and_then(|ahead| ahead.take_gap());
-        let requested =
-            earlier.unwrap_or_else(|| self.engine.journal.is_some().then(|| self.engine.id(after).to_string()));
+        let requested = earlier.unwrap_or_else(|| {
+            self.members.engine.journal.is_some().then(|| self.members.engine.id(after).to_string())
+        });
         let (cursors, position) = self.present();
         self.tell_gap(requested, GapReason::Lagged, position);
         self.go_live(cursors, position);
@@ -311,7 +308,7 @@ impl Subscription {
 
     /// Wakes another waker from now on. Read once after this.
     pub fn set_waker(&mut self, waker: &Waker) {
-        self.members.iter_mut().for_each(|member| member.set_waker(waker));
+        self.members.set_waker(waker);
     }
 
     /// The cursor that the chunk is of, if it is of a log.
@@ -329,7 +326,7 @@ impl Subscription {
     /// First the places, then the position: all that lies before a place is older than the position.
     fn present(&self) -> (Cursors, u64) {
         let cursors = self.members.iter().map(|member| member.channel.log.cursor()).collect();
-        (cursors, self.engine.sequencer.position())
+        (cursors, self.members.engine.sequencer.position())
     }
 
     /// Goes on in the logs, with what comes after `after`.
@@ -366,7 +363,7 @@ impl Subscription {
         let Feed::Many(merge) = &mut self.feed else { return };
         let (after, events) = (merge.last_begun(), merge.frames_read());
         let mut frames = Vec::new();
-        merge.gather(self.engine.completed(), &mut frames);
+        merge.gather(self.members.engine.completed(), &mut frames);
         if !frames.is_empty() {
             // The merge counts as read what is only ahead now.
             self.bytes_before = self.bytes_before.wrapping_sub(frames.len() as u64);
@@ -384,13 +381,13 @@ impl Subscription {
             self.owed_through = written;
             return self.go_live(cursors, after);
         }
-        let Some(journal) = &self.engine.journal else { return };
+        let Some(journal) = &self.members.engine.journal else { return };
         let covers = |path: &str| self.members.iter().any(|member| member.channel.pattern().covers_path(path));
         let mut frames = Vec::new();
         let through = match journal.read(after, self.members.len(), covers, &mut frames) {
             Slice::Through(through) => through,
             Slice::Evicted(oldest) => {
-                let requested = self.engine.id(after).to_string();
+                let requested = self.members.engine.id(after).to_string();
                 self.tell_gap(Some(requested), GapReason::Evicted, oldest);
                 oldest
             }
@@ -438,22 +435,23 @@ impl Subscription {
 
     /// The stream begins after `after`: told by the id, which its client has from then on.
     fn tell_place(&mut self, after: u64) {
-        let opening = opening(self.engine.id(after));
+        let opening = opening(self.members.engine.id(after));
         self.ahead.insert(Box::new(Ahead::new(&[], after))).push_opening(&opening, after);
     }
 
     fn tell_gap(&mut self, requested: Option<String>, reason: GapReason, after: u64) {
-        let journal = self.engine.journal.as_ref();
-        let oldest = journal.map(|journal| journal.after() + 1).filter(|oldest| *oldest <= self.engine.completed());
+        let journal = self.members.engine.journal.as_ref();
+        let oldest =
+            journal.map(|journal| journal.after() + 1).filter(|oldest| *oldest <= self.members.engine.completed());
         let gap = Gap {
-            id: journal.map(|_| self.engine.id(after)),
+            id: journal.map(|_| self.members.engine.id(after)),
             requested: requested.as_deref(),
-            oldest: oldest.map(|oldest| self.engine.id(oldest)),
+            oldest: oldest.map(|oldest| self.members.engine.id(oldest)),
             reason,
         };
         let frame = gap.encode();
         self.ahead.get_or_insert_with(|| Box::new(Ahead::new(&[], after))).push_gap(requested, &frame, after);
-        self.engine.resumes.count_gap(reason);
+        self.members.engine.resumes.count_gap(reason);
     }
 
     /// Reads from elsewhere from now on. What was read stays read.
@@ -522,12 +520,6 @@ impl fmt::Debug for Ready<'_> {
 impl fmt::Debug for ChunkStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ChunkStart").field(&self.0.position()).finish()
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.members.iter().for_each(|member| member.leave(&self.engine));
     }
 }
 

@@ -19,9 +19,9 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::channel::Channel;
-use crate::filter::Pattern;
 use crate::hamt::{Hamt, Named};
 use crate::namespace::Namespace;
+use crate::pattern::Pattern;
 use crate::sync::{AtomicUsize, Ordering, Swap};
 
 /// The channels of a hub, by their patterns.
@@ -29,37 +29,61 @@ pub(crate) struct Trie {
     root: Swap<Node>,
     /// Keyed: subscribers choose the names.
     hasher: RandomState,
+    /// Places with a channel. Counted before a channel is put into an empty place, and until after it is taken out, so
+    /// that there are never more than this.
     channels: AtomicUsize,
+    max_channels: usize,
 }
 
 impl Trie {
-    pub(crate) fn new() -> Self {
-        Self { root: Swap::new(Arc::new(Node::named(b""))), hasher: RandomState::new(), channels: AtomicUsize::new(0) }
+    pub(crate) fn new(max_channels: usize) -> Self {
+        Self {
+            root: Swap::new(Arc::new(Node::named(b""))),
+            hasher: RandomState::new(),
+            channels: AtomicUsize::new(0),
+            max_channels,
+        }
     }
 
-    /// Makes the caller a member of the pattern's channel, which comes into being if need be.
-    pub(crate) fn join(&self, pattern: &Pattern) -> Arc<Channel> {
-        let mut new = None;
-        loop {
+    /// Makes the caller a member of the pattern's channel, which comes into being if need be. `None`: there is no room for
+    /// it.
+    ///
+    /// The last place against who leaves it, both orders:
+    /// - the leaver's channel is taken out and no longer counted: the newcomer has the place;
+    /// - the newcomer comes before that: there is no room, as if the other were still there. Only who comes to a channel that
+    ///   is retired and not taken out yet takes its place over, and needs no room.
+    pub(crate) fn join(&self, pattern: &Pattern) -> Option<Arc<Channel>> {
+        let (mut new, mut has_room) = (None, false);
+        let joined = loop {
             let root = self.root.load();
-            if let Some(channel) = root.find(pattern, &self.hasher)
-                && channel.try_join()
-            {
-                return channel.clone();
+            let found = root.find(pattern, &self.hasher);
+            if let Some(channel) = found.filter(|channel| channel.try_join()) {
+                break channel.clone();
             }
             // None is there, or one that is retired and about to go: a new one takes its place.
+            let takes_over = found.is_some();
+            if !takes_over && !has_room {
+                has_room = self.take_room();
+                if !has_room {
+                    return None;
+                }
+            }
             let channel = new.get_or_insert_with(|| Arc::new(Channel::with_one_member(pattern.clone())));
             let grown = root.edited(&mut pattern.segments(), &self.hasher, Some(channel.clone()));
             if self.root.replace(&root, Arc::new(grown)) {
-                self.channels.fetch_add(1, Ordering::Relaxed); // counts for whoever asks, orders nothing
-                return channel.clone();
+                has_room &= takes_over; // Otherwise it is spent.
+                break channel.clone();
             }
+        };
+        if has_room {
+            // Another was faster.
+            self.give_room_back();
         }
+        Some(joined)
     }
 
     /// Takes a retired channel out.
     pub(crate) fn remove(&self, channel: &Arc<Channel>) {
-        self.channels.fetch_sub(1, Ordering::Relaxed); // counts for whoever asks, orders nothing
         loop {
             let root = self.root.load();
             let found = root.find(channel.pattern(), &self.hasher);
@@ -69,14 +93,30 @@ impl Trie {
             }
             let pruned = root.edited(&mut channel.pattern().segments(), &self.hasher, None);
             if self.root.replace(&root, Arc::new(pruned)) {
-                return;
+                return self.give_room_back();
             }
         }
     }
 
-    /// Channels that are not retired.
+    /// Counts one channel more, unless there are as many as may be.
+    fn take_room(&self) -> bool {
+        let one_more = |channels| (channels < self.max_channels).then(|| channels + 1);
+        // Relaxed, both: all changes to this one word are in one order, so that it never exceeds the limit; it orders
+        // nothing else.
+        self.channels.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    fn give_room_back(&self) {
+        self.channels.fetch_sub(1, Ordering::Relaxed); // as in `take_room`
+    }
+
+    /// Channels, those included that are about to come or go.
     pub(crate) fn channels(&self) -> usize {
         self.channels.load(Ordering::Relaxed) // counts for whoever asks, orders nothing
+    }
+
+    pub(crate) fn max_channels(&self) -> usize {
+        self.max_channels
     }
 
     /// The trie as it is now.
@@ -95,7 +135,11 @@ impl Snapshot<'_> {
     /// Calls `each` for every channel that must get the events of `namespace`, once.
     #[inline]
     pub(crate) fn for_each_match(&self, namespace: &Namespace, mut each: impl FnMut(&Arc<Channel>)) {
-        self.root.walk(namespace.segments(), self.hasher, &mut each);
+        self.root.walk(namespace.segments(), self.hasher, &mut |node| {
+            if let Some(channel) = &node.channel {
+                each(channel);
+            }
+        });
     }
 }
 
@@ -137,18 +181,17 @@ impl Node {
         node.channel.as_ref()
     }
 
+    /// Calls `each` for every node on the way down, stars included.
     #[inline]
     fn walk<'a, I: Iterator<Item = &'a str> + Clone>(
         &self,
         mut segments: I,
         hasher: &RandomState,
-        each: &mut impl FnMut(&Arc<Channel>),
+        each: &mut impl FnMut(&Self),
     ) {
         let mut node = self;
         loop {
-            if let Some(channel) = &node.channel {
-                each(channel);
-            }
+            each(node);
             let Some(segment) = segments.next() else { return };
             if let Some(star) = &node.star {
                 star.branch_off(segments.clone(), hasher, each);
@@ -168,7 +211,7 @@ impl Node {
         &self,
         segments: I,
         hasher: &RandomState,
-        each: &mut impl FnMut(&Arc<Channel>),
+        each: &mut impl FnMut(&Self),
     ) {
         self.walk(segments, hasher, each);
     }
@@ -215,6 +258,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::filter::{Filter, FilterLimits};
 
     fn matches(trie: &Trie, namespace: &Namespace) -> Vec<String> {
         let mut found = Vec::new();
@@ -234,20 +278,75 @@ mod tests {
             .prop_map(|segments| format!("/{}", segments.join("/")))
     }
 
+    /// Nodes that an event of this namespace visits.
+    fn visits(trie: &Trie, namespace: &Namespace) -> usize {
+        let mut visits = 0;
+        trie.root.load().walk(namespace.segments(), &trie.hasher, &mut |_| visits += 1);
+        visits
+    }
+
+    /// Filters as large as they may be, of segments that are each `a` or `*`, from a stranger who wants events of `/a/a/…` to
+    /// be dear.
+    #[test]
+    fn filters_at_their_limits_cost_an_event_what_they_are_said_to() {
+        const STRANGERS: usize = 300;
+        let trie = Trie::new(usize::MAX);
+        let FilterLimits { segments: most_segments, wildcards: most_wildcards, .. } = FilterLimits::default();
+        let (patterns, wildcards) = (most_segments / 64, most_wildcards * 64 / most_segments);
+        let (mut segments, mut stars) = (0, 0);
+        for stranger in 0..STRANGERS {
+            let pattern = |n: usize| {
+                // Another choice of places for the stars in each: all paths part soon.
+                let mut names = ["a"; 64];
+                let mut seed = (stranger * patterns + n) as u64;
+                for _ in 0..wildcards {
+                    seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                    names[(seed >> 58) as usize] = "*";
+                }
+                Pattern::parse(&format!("/{}", names.join("/"))).unwrap()
+            };
+            let filter = Filter::any_of((0..patterns).map(pattern)).expect("it is within the limits");
+            (segments, stars) = (segments + filter.segments(), stars + filter.wildcards());
+            filter.patterns().iter().for_each(|pattern| drop(trie.join(pattern)));
+        }
+        assert!(segments > STRANGERS * most_segments * 9 / 10, "an attack at the limit: {segments} segments");
+        let deep = Namespace::parse(&"/a".repeat(64)).unwrap();
+        let visits = visits(&trie, &deep);
+        assert!(visits > segments / 2, "nearly all paths are walked: {visits} of {segments}");
+        assert!(visits <= (1 + segments).min(65 * (1 + stars)), "{visits} visits");
+    }
+
     proptest! {
+        /// An event visits at most each node once, and at each depth at most one node and one more for each wildcard.
+        #[test]
+        fn an_event_visits_no_more_than_its_subscribers_limits_say(
+            paths in prop::collection::vec(path(0..=6, &["a", "*"]), 0..40),
+            namespace in path(0..=7, &["a", "b"]),
+        ) {
+            let (trie, mut segments, mut wildcards) = (Trie::new(usize::MAX), 0, 0);
+            for path in paths {
+                let filter = Filter::parse(&path).unwrap();
+                (segments, wildcards) = (segments + filter.segments(), wildcards + filter.wildcards());
+                filter.patterns().iter().for_each(|pattern| drop(trie.join(pattern)));
+            }
+            let namespace = Namespace::parse(&namespace).unwrap();
+            let depths = namespace.segments().count() + 1;
+            prop_assert!(visits(&trie, &namespace) <= (1 + segments).min(depths * (1 + wildcards)));
+        }
+
         /// Joins and leaves in any order, against the rule `Pattern::covers` and a count for each pattern.
         #[test]
         fn a_namespace_finds_the_patterns_that_cover_it(
             steps in prop::collection::vec((path(0..=4, &["a", "b", "*"]), any::<bool>()), 0..60),
             namespaces in prop::collection::vec(path(0..=5, &["a", "b", "c"]), 20),
         ) {
-            let trie = Trie::new();
+            let trie = Trie::new(usize::MAX);
             let mut members: BTreeMap<Pattern, Vec<Arc<Channel>>> = BTreeMap::new();
             for (path, join) in steps {
                 let pattern = Pattern::parse(&path).unwrap();
                 let group = members.entry(pattern.clone()).or_default();
                 if join {
-                    group.push(trie.join(&pattern));
+                    group.push(trie.join(&pattern).expect("there is room"));
                 } else if let Some(channel) = group.pop() {
                     leave(&trie, &channel);
                 }

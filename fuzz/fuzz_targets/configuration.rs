@@ -39,6 +39,9 @@ fn apply(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "slow-consumer" => config.slow_consumers.push(text),
         "retry" => config.retry = Some(duration(value)?),
         "max-connections-per-ip" => config.max_connections_per_ip = value.parse().ok(),
+        "max-channels" => config.max_channels = value.parse().ok()?,
+        "max-filter-segments" => config.filter_limits.segments = value.parse().ok()?,
+        "max-filter-wildcards" => config.filter_limits.wildcards = value.parse().ok()?,
         "cors-origin" => {
             covers_itself(value);
             config.cors_origins.push(text);

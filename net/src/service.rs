@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use sse_core::SubscribeError;
 
 use crate::handle::Handle;
 use crate::inbox::{Inbox, Ticket};
 use crate::proto::{Admission, RequestError};
-use crate::reply::Reply;
+use crate::reply::{Reply, StreamReply};
 use crate::responder::Responder;
 use crate::stream_end::StreamEnd;
 
@@ -40,6 +41,18 @@ pub trait Service: Send + Sync + 'static {
     /// The answer to bytes that are no acceptable request. Its status should be [`RequestError::status`]. The
     /// connection is closed after it.
     fn refuse(&self, error: &RequestError, peer: &Peer) -> Response<Bytes>;
+
+    /// The answer in place of a stream that the hub doesn't take; the session is dropped with it. By default a bare status:
+    /// `503` if there are too many channels, and otherwise `400`.
+    fn refuse_stream(&self, error: &SubscribeError, stream: StreamReply<Self::Session>) -> Response<Bytes> {
+        let _ = stream;
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = match error {
+            SubscribeError::TooManyChannels { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        response
+    }
 
     /// A stream has opened: its head is on its way, and it will be [`closed`](Self::closed).
     fn opened(&self, session: &Self::Session) {

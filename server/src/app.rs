@@ -5,14 +5,16 @@
 //!                  │           │                                           │
 //!                  └─ answer ──┴─ shed ────────────────────────────────────┴─► settle ─► response or stream
 //! ```
-//! `settle` puts on every answer what every answer carries, and is where streams are let in or turned away.
+//! `settle` puts on every answer what every answer carries, and is where streams are let in or turned away. One that the hub
+//! has no channel for is turned away later, by `refuse_stream`.
 
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, HeaderValue, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Response, StatusCode};
-use sse_core::{Filter, Hub};
+use sse_core::{Filter, Hub, SubscribeError};
 use sse_net::{Handle, StreamReply};
 
 use crate::agents::Agents;
@@ -184,6 +186,20 @@ impl App {
         })
     }
 
+    /// The answer in place of a stream that the hub doesn't take, with what CORS and middleware had put on the stream's head.
+    pub(crate) fn refuse_stream(&self, error: &SubscribeError, head: Response<()>) -> Response<Bytes> {
+        let mut response = match error {
+            SubscribeError::TooManyChannels { .. } => self.shedder.stream_for_channels(),
+            // An embedder's filter: those of our own routes are looked at before.
+            _ => Problem::from_error(StatusCode::BAD_REQUEST, error).into(),
+        };
+        tracing::debug!(%error, "no stream");
+        let mut headers = head.into_parts().0.headers;
+        middleware::overlay(mem::take(response.headers_mut()), &mut headers);
+        *response.headers_mut() = headers;
+        response
+    }
+
     /// Whether the answer is for our own pages only: the admin page's JSON names clients, which is no other site's
     /// business.
     fn is_private(&self, request: &Request) -> bool {
@@ -222,7 +238,9 @@ impl App {
             _ => {}
         }
         match route {
-            Route::Subscribe { namespace } => subscribe::answer(request, namespace, self.hub.limits()),
+            Route::Subscribe { namespace } => {
+                subscribe::answer(request, namespace, self.hub.limits(), self.hub.filter_limits())
+            }
             Route::Publish { namespace } => publish::answer(self.publishing()?, &self.batches, request, namespace),
             Route::AdminPage => Ok(self.admin()?.page.answer()),
             Route::Home => Ok(self.home.answer()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
-use sse_server::{Address, Config, ConfigError};
+use sse_server::{Address, Config, ConfigError, FilterLimits};
 
 use crate::load_command::LoadCommand;
 use crate::logging::LogFormat;
@@ -69,6 +69,18 @@ pub(crate) struct Args {
     /// Streams open at once from one client address, or one /64 of IPv6 [default: no limit]
     #[arg(long, env = "SSE_MAX_CONNECTIONS_PER_IP", value_name = "N")]
     max_connections_per_ip: Option<usize>,
+
+    /// Distinct namespaces and patterns subscribed to at once; who needs one more is told to come back
+    #[arg(long, env = "SSE_MAX_CHANNELS", value_name = "N", default_value = "1000000")]
+    max_channels: usize,
+
+    /// Segments of all the namespaces that one subscription names, together
+    #[arg(long, env = "SSE_MAX_FILTER_SEGMENTS", value_name = "N", default_value = "1024")]
+    max_filter_segments: usize,
+
+    /// Wildcards (`*`) in all the namespaces that one subscription names, together; 0 = no wildcards
+    #[arg(long, env = "SSE_MAX_FILTER_WILDCARDS", value_name = "N", default_value = "128")]
+    max_filter_wildcards: usize,
 
     /// Largest body of a request: an event, or a batch
     #[arg(long, env = "SSE_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
@@ -175,6 +187,12 @@ impl From<Args> for Config {
             retry: (!args.retry.is_zero()).then_some(args.retry),
             max_connections: args.max_connections,
             max_connections_per_ip: args.max_connections_per_ip,
+            max_channels: args.max_channels,
+            filter_limits: FilterLimits {
+                segments: args.max_filter_segments,
+                wildcards: args.max_filter_wildcards,
+                ..default.filter_limits
+            },
             max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
             head_timeout: args.head_timeout,
             body_timeout: args.body_timeout,
@@ -263,6 +281,9 @@ mod tests {
             ("--history-bytes", "much"),
             ("--history-age", "old"),
             ("--max-lag", "1mb"),
+            ("--max-channels", "many"),
+            ("--max-filter-segments", "few"),
+            ("--max-filter-wildcards", "*"),
             ("--max-body", "huge"),
             ("--retry", "2"),
             ("--head-timeout", "never"),

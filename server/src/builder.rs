@@ -176,6 +176,7 @@ pub(crate) fn app(
     let router = Router::parse(&config.prefix)?;
     let per_address =
         config.max_connections_per_ip.map(|max| at_least_one("max-connections-per-ip", max)).transpose()?;
+    at_least_one("max-filter-segments", config.filter_limits.segments)?;
     let mut table = Routes::default();
     for (method, path, handler) in routes {
         table.insert(method, &path, handler)?;
@@ -184,6 +185,8 @@ pub(crate) fn app(
     let hub = Hub::new(HubConfig {
         epoch: facts.epoch(),
         limits: config.limits,
+        filter_limits: config.filter_limits,
+        max_channels: at_least_one("max-channels", config.max_channels)?.get(),
         max_frame_bytes: usize::try_from(largest_event(config)).unwrap_or(usize::MAX),
         history_bytes: config.history_bytes,
         history_age: config.history_age,
@@ -267,6 +270,8 @@ impl std::error::Error for BindError {
 
 #[cfg(test)]
 mod tests {
+    use sse_core::FilterLimits;
+
     use super::*;
 
     fn setting(config: Config) -> &'static str {
@@ -284,6 +289,9 @@ mod tests {
         assert_eq!(setting(Config { prefix: "/admin".to_owned(), ..config() }), "prefix");
         assert_eq!(setting(Config { max_connections: Some(0), ..config() }), "max-connections");
         assert_eq!(setting(Config { max_connections_per_ip: Some(0), ..config() }), "max-connections-per-ip");
+        assert_eq!(setting(Config { max_channels: 0, ..config() }), "max-channels");
+        let filter_limits = |segments| FilterLimits { segments, ..FilterLimits::default() };
+        assert_eq!(setting(Config { filter_limits: filter_limits(0), ..config() }), "max-filter-segments");
         let zero = Duration::ZERO;
         assert_eq!(setting(Config { head_timeout: zero, ..config() }), "head-timeout");
         assert_eq!(setting(Config { body_timeout: zero, ..config() }), "body-timeout");

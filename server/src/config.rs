@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::Duration;
 
-use sse_core::Limits;
+use sse_core::{FilterLimits, HubConfig, Limits};
 use sse_net::Address;
 
 /// What can be set. Plain values: [`Server::bind`](crate::Server::bind) parses them and says which one is wrong.
@@ -55,6 +55,11 @@ pub struct Config {
     /// Streams open at once from one client address; addresses of IPv6 with the same first 64 bits count as one. `None` means no
     /// limit.
     pub max_connections_per_ip: Option<usize>,
+    /// Distinct namespaces and patterns subscribed to at once. Who needs one more is turned away with an invitation to come
+    /// back; who subscribes to what others read is let in.
+    pub max_channels: usize,
+    /// How large the filter of one subscription may be: a larger one is `400`.
+    pub filter_limits: FilterLimits,
     /// Most bytes of a request's body.
     pub max_body: usize,
     /// How long a request's head may take, from its first byte or from the connection's start.
@@ -107,6 +112,8 @@ impl Default for Config {
             retry: Some(Duration::from_secs(2)),
             max_connections: None,
             max_connections_per_ip: None,
+            max_channels: HubConfig::default().max_channels,
+            filter_limits: FilterLimits::default(),
             max_body: 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),

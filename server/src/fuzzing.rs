@@ -24,7 +24,7 @@ pub fn subscription(head: Head<()>, config: &Config) -> Option<Filter> {
     let router = Router::parse(&config.prefix).ok()?;
     let path = request.decoded_path().ok()?;
     let Some(Route::Subscribe { namespace }) = router.route(path) else { return None };
-    match subscribe::answer(&request, namespace, &config.limits).ok()?.0 {
+    match subscribe::answer(&request, namespace, &config.limits, &config.filter_limits).ok()?.0 {
         Kind::Now(Answer::Subscription(filter)) => Some(filter),
         _ => None,
     }

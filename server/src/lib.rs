@@ -100,7 +100,9 @@ pub use publisher::Publisher;
 pub use reply::{Reply, Responder};
 pub use request::Request;
 pub use server::Server;
-pub use sse_core::{Event, EventError, EventId, Filter, FilterError, Hub, Limits, NamespaceError, Pattern};
+pub use sse_core::{
+    Event, EventError, EventId, Filter, FilterError, FilterLimits, Hub, Limits, NamespaceError, Pattern,
+};
 pub use sse_net::{Address, AddressError};
 
 /// The examples of the README, as doctests.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use sse_net::{Admission, Context, Peer, RequestError, StreamEnd};
+use sse_core::SubscribeError;
+use sse_net::{Admission, Context, Peer, RequestError, StreamEnd, StreamReply};
 
 use crate::app::{App, Exchange};
 use crate::problem::Problem;
@@ -59,6 +60,10 @@ impl sse_net::Service for Service {
         });
         self.0.cors.apply_unasked(response.headers_mut());
         response
+    }
+
+    fn refuse_stream(&self, error: &SubscribeError, stream: StreamReply<Session>) -> Response<Bytes> {
+        self.0.refuse_stream(error, stream.head)
     }
 
     fn opened(&self, session: &Session) {

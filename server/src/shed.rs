@@ -21,6 +21,8 @@ const RETRY_MS: RangeInclusive<u32> = 2_000..=10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Shedder {
     streams: AtomicU64,
+    /// Those of them that needed a channel.
+    for_channels: AtomicU64,
 }
 
 impl Shedder {
@@ -35,6 +37,13 @@ impl Shedder {
         response
     }
 
+    /// What a subscriber gets who needs one channel more than there may be.
+    pub(crate) fn stream_for_channels(&self) -> Response<Bytes> {
+        // Relaxed: a statistic that orders nothing.
+        self.for_channels.fetch_add(1, Ordering::Relaxed);
+        self.stream()
+    }
+
     /// What everyone else gets.
     pub(crate) fn response(&self) -> Response<Bytes> {
         let seconds = fastrand::u32(RETRY_MS).div_ceil(1000);
@@ -45,6 +54,11 @@ impl Shedder {
     /// How many subscribers were turned away.
     pub(crate) fn streams(&self) -> u64 {
         self.streams.load(Ordering::Relaxed)
+    }
+
+    /// How many of them because there were as many channels as may be.
+    pub(crate) fn streams_for_channels(&self) -> u64 {
+        self.for_channels.load(Ordering::Relaxed)
     }
 }
 

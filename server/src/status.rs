@@ -77,6 +77,7 @@ impl StatusBoard {
             counters: handle.counters(),
             draining: handle.is_draining(),
             shed: self.shedder.streams(),
+            shed_for_channels: self.shedder.streams_for_channels(),
         }
         .write(rows)
     }

@@ -7,7 +7,7 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
-use sse_core::{Filter, Limits, Pattern};
+use sse_core::{Filter, FilterLimits, Limits, Pattern};
 
 use crate::parameters;
 use crate::path;
@@ -17,15 +17,21 @@ use crate::request::Request;
 use crate::text::shortened;
 
 /// The stream of the namespace or pattern that the path names, or of those that the query names.
-pub(crate) fn answer(request: &Request, namespace: &str, limits: &Limits) -> Result<Reply, Problem> {
+pub(crate) fn answer(
+    request: &Request,
+    namespace: &str,
+    limits: &Limits,
+    filter_limits: &FilterLimits,
+) -> Result<Reply, Problem> {
     refuse_lookalikes(request)?;
     let mut named = request.query_raw(parameters::NAMESPACE).peekable();
     if named.peek().is_none() {
         if namespace == "/" {
             refuse_other_words(request)?;
         }
-        let filter = Filter::parse_within(namespace, limits);
-        return filter.map(Reply::subscribe).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error));
+        let pattern = Pattern::parse_within(namespace, limits);
+        let pattern = pattern.map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))?;
+        return any_of(vec![pattern], filter_limits).map(Reply::subscribe);
     }
     if namespace != "/" {
         let detail = format!(
@@ -35,7 +41,7 @@ pub(crate) fn answer(request: &Request, namespace: &str, limits: &Limits) -> Res
         );
         return Err(bad_request(detail));
     }
-    several(named, limits).map(Reply::subscribe)
+    several(named, limits, filter_limits).map(Reply::subscribe)
 }
 
 fn refuse_lookalikes(request: &Request) -> Result<(), Problem> {
@@ -63,11 +69,21 @@ fn lookalike(name: &str, meant: &str) -> Problem {
     bad_request(format!("The query has a parameter {name:?}, which means nothing here: write `{meant}=`."))
 }
 
-fn several<'q>(named: impl Iterator<Item = &'q str>, limits: &Limits) -> Result<Filter, Problem> {
+fn several<'q>(
+    named: impl Iterator<Item = &'q str>,
+    limits: &Limits,
+    filter_limits: &FilterLimits,
+) -> Result<Filter, Problem> {
     // One more than may be says that they are too many: no more is done for a client that sends ten thousand.
-    let named = named.take(Filter::MAX_PATTERNS + 1);
+    let named = named.take(filter_limits.patterns.saturating_add(1));
     let patterns: Vec<_> = named.map(|raw| pattern(raw, limits)).collect::<Result<_, _>>()?;
-    Filter::any_of(patterns).map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))
+    any_of(patterns, filter_limits)
+}
+
+/// The filter, if it is as large as one subscription's may be.
+fn any_of(patterns: Vec<Pattern>, limits: &FilterLimits) -> Result<Filter, Problem> {
+    let filter = Filter::any_of_within(patterns, limits);
+    filter.map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))
 }
 
 /// One value of the query. It is as strict as a path, but that slashes may be escaped: `URLSearchParams` does so.
@@ -101,7 +117,7 @@ mod tests {
     use super::*;
 
     fn filter(query: &str) -> Result<String, Problem> {
-        several(query.split('&'), &Limits::default()).map(|filter| filter.to_string())
+        several(query.split('&'), &Limits::default(), &FilterLimits::default()).map(|filter| filter.to_string())
     }
 
     #[test]
@@ -134,5 +150,16 @@ mod tests {
         let query = |count: usize| (0..count).map(|n| format!("/{n}")).collect::<Vec<_>>().join("&");
         assert_eq!(filter(&query(100)).unwrap().split(',').count(), 100);
         assert!(filter(&query(101)).unwrap_err().detail().contains("at most 100"));
+    }
+
+    #[test]
+    fn what_is_too_much_is_told_with_what_may_be() {
+        let deep = |count: usize| (0..count).map(|n| format!("/{n}{}", "/a".repeat(63))).collect::<Vec<_>>().join("&");
+        assert!(filter(&deep(16)).is_ok());
+        let detail = filter(&deep(17)).unwrap_err().detail().to_owned();
+        assert!(detail.contains("1024 segments") && detail.contains("1088") && detail.ends_with('.'), "{detail}");
+        let wild = ["/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*"; 8].join("&");
+        let detail = filter(&wild).unwrap_err().detail().to_owned();
+        assert!(detail.contains("128 wildcards") && detail.contains("136") && detail.ends_with('.'), "{detail}");
     }
 }

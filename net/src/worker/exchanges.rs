@@ -165,23 +165,26 @@ impl<V: Service, Y: System> Worker<V, Y> {
     /// Makes the connection a stream, and sends its head.
     fn open_stream(&mut self, key: Key, reply: StreamReply<V::Session>) {
         self.refresh_date();
-        let StreamReply { mut head, filter, last_event_id, slow_consumer, session } = reply;
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Role::Exchange(exchange) = &mut connection.role else { return };
         if !exchange.http.can_stream() {
-            exchange.http.handle_stream_head(self.now.instant, &head, &self.date);
+            exchange.http.handle_stream_head(self.now.instant, &reply.head, &self.date);
             return;
         }
         let topics: SmallVec<[(u32, Waker); 1]> =
-            filter.patterns().iter().map(|pattern| self.topics.open(pattern)).collect();
+            reply.filter.patterns().iter().map(|pattern| self.topics.open(pattern)).collect();
         let mut wakers = topics.iter().map(|(_, waker)| waker.clone());
         // One for each pattern, in their order.
         let waker = |_: &Pattern| wakers.next().expect("a topic for each pattern");
-        let Ok(mut subscription) = self.hub.subscribe_with(&filter, last_event_id.as_deref(), waker) else {
-            topics.iter().for_each(|(topic, _)| self.topics.discard_empty(*topic));
-            // The service has let through a filter that the hub won't take.
-            return self.fail(key, StatusCode::INTERNAL_SERVER_ERROR);
+        let mut subscription = match self.hub.subscribe_with(&reply.filter, reply.last_event_id.as_deref(), waker) {
+            Ok(subscription) => subscription,
+            Err(error) => {
+                topics.iter().for_each(|(topic, _)| self.topics.discard_empty(*topic));
+                let response = self.service.refuse_stream(&error, reply);
+                return self.respond(key, response);
+            }
         };
+        let StreamReply { mut head, slow_consumer, session, .. } = reply;
         let places = topics.iter().map(|(topic, _)| self.topics.join(*topic, key)).collect();
         head.headers_mut().insert(SSE_RESUME, HeaderValue::from_static(subscription.resume().as_str()));
         let (mut owed, mut framing) = exchange.http.handle_stream(&head, &self.date);

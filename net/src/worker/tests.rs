@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use mio::{Events, Poll, Waker};
 use socket2::SockRef;
-use sse_core::{Event, Filter, HubConfig};
+use sse_core::{Event, Filter, FilterLimits, HubConfig, Pattern};
 
 use super::*;
 use crate::flags::Flags;
@@ -158,6 +158,26 @@ fn a_client_may_be_gone_at_any_action_of_a_turn() {
         *bench.worker.service.leaver.lock().unwrap() = Some(client);
         bench.pass_until(|bench| bench.worker.connections.is_empty());
         assert_eq!(bench.worker.handle.streams(), 0);
+    }
+}
+
+/// Where the service has nothing of its own to say, the status says why there is no stream.
+#[test]
+fn a_stream_that_the_hub_refuses_leaves_nothing_behind() {
+    let no_channels = HubConfig { max_channels: 0, ..HubConfig::default() };
+    let no_patterns = FilterLimits { patterns: 0, ..FilterLimits::default() };
+    let no_filters = HubConfig { filter_limits: no_patterns, ..HubConfig::default() };
+    for (hub, begin) in [(no_channels, "HTTP/1.1 503"), (no_filters, "HTTP/1.1 400")] {
+        let mut bench = Bench::with(hub);
+        let mut client = bench.connect();
+        client.write_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        client.set_nonblocking(true).unwrap();
+        let mut answer = [0; 12];
+        bench.pass_until(|_| client.peek(&mut answer).is_ok_and(|length| length == answer.len()));
+        assert_eq!(str::from_utf8(&answer), Ok(begin));
+        assert_eq!(bench.worker.handle.streams(), 0);
+        let (first_topic, _) = bench.worker.topics.open(&Pattern::parse("/other").unwrap());
+        assert_eq!(first_topic, 0, "no topic is left");
     }
 }
 

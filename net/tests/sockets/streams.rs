@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{HEAD_ALONE, PATIENCE, Server, wait_for};
-use sse_core::Event;
+use sse_core::{Event, HubConfig};
 use sse_net::{Config, EndReason};
 
 #[test]
@@ -35,6 +35,29 @@ fn an_end_is_noticed_and_told() {
     wait_for("the connection is freed", || server.handle.connections() == 0);
     assert_eq!(server.handle.streams(), 0);
     wait_for("the channel is gone", || server.hub.channels() == 0);
+}
+
+#[test]
+fn a_stream_that_the_hub_refuses_is_answered_by_the_service() {
+    let server = Server::start_with(HubConfig { max_channels: 2, ..HubConfig::default() }, Config::default());
+    let mut first = server.subscribe("/a");
+    let mut other = server.connect();
+    for _ in 0..2 {
+        // The second of these channels is one too many. The connection goes on.
+        other.send("GET /stream/b,/c HTTP/1.1\r\nHost: x\r\n\r\n");
+        let (head, body) = other.read_answer();
+        assert!(head.starts_with("HTTP/1.1 503 ") && !head.contains("Connection: close"), "{head}");
+        assert!(body.starts_with("/stream/b,/c: there are 2 channels"), "{body}");
+    }
+    assert_eq!((server.handle.streams(), server.hub.channels()), (1, 1));
+    other.send("GET /stream/a,/b HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(other.read_stream_head().starts_with("HTTP/1.1 200 "));
+    other.read_opening();
+    server.publish("/a", "one");
+    server.publish("/b", "two");
+    assert_eq!(first.read_exactly(10), "data:one\n\n");
+    assert_eq!(other.read_exactly(20), "data:one\n\ndata:two\n\n");
+    assert!(!server.has_ended_streams(), "what has never opened doesn't end");
 }
 
 #[test]

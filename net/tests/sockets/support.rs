@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::chunks::Chunks;
 use bytes::Bytes;
 use http::{Request, Response};
-use sse_core::{Event, Filter, Hub, HubConfig, Pattern};
+use sse_core::{Event, Filter, Hub, HubConfig, Pattern, SubscribeError};
 use sse_net::{
     Admission, Config, Context, Handle, Listeners, Peer, Reply, RequestError, Responder, Service, SlowConsumer,
     StreamEnd, StreamReply, Workers,
@@ -83,6 +83,10 @@ impl Service for Desk {
 
     fn refuse(&self, error: &RequestError, _peer: &Peer) -> Response<Bytes> {
         Response::builder().status(error.status()).body(Bytes::from(error.to_string())).unwrap()
+    }
+
+    fn refuse_stream(&self, error: &SubscribeError, stream: StreamReply<Session>) -> Response<Bytes> {
+        Response::builder().status(503).body(Bytes::from(format!("{}: {error}", stream.session))).unwrap()
     }
 
     fn closed(&self, session: Session, end: StreamEnd) {

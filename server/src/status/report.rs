@@ -21,12 +21,14 @@ pub(super) struct Report<'a> {
     pub(super) draining: bool,
     /// Subscribers turned away since the start.
     pub(super) shed: u64,
+    /// Those of them that needed a channel.
+    pub(super) shed_for_channels: u64,
 }
 
 impl Report<'_> {
     /// The document, with these streams.
     pub(super) fn write(&self, mut rows: Vec<Row>) -> Vec<u8> {
-        let &Report { facts, hub, ref counters, draining, shed } = self;
+        let &Report { facts, hub, ref counters, draining, shed, shed_for_channels } = self;
         rows.sort_by_key(|row| row.opened);
         let now = Instant::now();
         let status = Status {
@@ -40,8 +42,10 @@ impl Report<'_> {
             uptime_seconds: now.saturating_duration_since(facts.started).as_secs(),
             draining,
             channels: hub.channels(),
+            max_channels: hub.max_channels(),
             accepted: counters.accepted,
             shed,
+            shed_for_channels,
             disconnected: Disconnected { lagged: counters.lagged, stalled: counters.stalled },
             slow_consumers: SlowConsumers::from(counters),
             resumes: Resumptions::from(&hub.resumes()),
@@ -109,10 +113,14 @@ struct Status<'a> {
     draining: bool,
     /// Distinct patterns subscribed to, now or a moment ago.
     channels: usize,
+    /// As many as there may be.
+    max_channels: usize,
     /// Connections accepted since the start.
     accepted: u64,
     /// Subscribers turned away since the start.
     shed: u64,
+    /// Those of them that needed a channel when there were as many as may be.
+    shed_for_channels: u64,
     disconnected: Disconnected,
     slow_consumers: SlowConsumers,
     resumes: Resumptions,

@@ -1,7 +1,7 @@
 //! Who is turned away, and how.
 
 use sse_server::http::Method;
-use sse_server::{Config, Filter, Reply, Server};
+use sse_server::{Config, Filter, FilterLimits, Reply, Server, Verdict};
 
 use crate::support::{Response, Running, Stream, config, eventually};
 
@@ -83,4 +83,85 @@ fn who_does_not_read_is_let_go() {
     let status = server.get("/admin/status.json").json();
     assert_eq!(status["disconnected"]["lagged"], 1, "{status}");
     assert_eq!(status["slow_consumers"], serde_json::json!({ "disconnected": 1, "skipped": 0 }));
+}
+
+/// The query of a subscription to so many patterns of 64 segments, each `a` or `*`.
+fn large_filter(patterns: u64, stranger: u64) -> String {
+    let pattern = |n: u64| {
+        let bits = (stranger * patterns + n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let segments: String = (0..64).map(|place| if bits >> place & 1 == 0 { "/a" } else { "/*" }).collect();
+        format!("namespace={segments}")
+    };
+    (0..patterns).map(pattern).collect::<Vec<_>>().join("&")
+}
+
+#[test]
+fn filters_that_would_fill_the_trie_are_refused_at_the_door() {
+    let server = Running::new(config());
+    let mut all = server.subscribe("/subscribe");
+    for stranger in 0..800 {
+        let refused = server.get(&format!("/subscribe?{}", large_filter(100, stranger)));
+        assert_eq!(refused.status, 400);
+        assert!(refused.problem().contains("at most 1024 segments in all, and these have 6400"), "{refused:?}");
+    }
+    let refused = server.get(&format!("/subscribe?{}", large_filter(6, 0)));
+    assert_eq!(refused.status, 400);
+    assert!(refused.problem().contains("at most 128 wildcards"), "{refused:?}");
+
+    assert_eq!(server.get("/admin/status.json").json()["channels"], 1);
+    server.publish(&"/a".repeat(64), "", "deep");
+    all.expect("data:deep\n\n");
+}
+
+#[test]
+fn filters_have_the_limits_that_are_set() {
+    let filter_limits = FilterLimits { segments: 4, wildcards: 1, ..FilterLimits::default() };
+    let events = Filter::parse("/*/*").unwrap();
+    let builder = Server::builder()
+        .config(Config { filter_limits, ..config() })
+        .middleware(|_| Verdict::pass().header("x-seen".parse().unwrap(), "yes".parse().unwrap()))
+        .route(Method::GET, "/events", move |_| Reply::subscribe(events.clone()));
+    let server = Running::build(builder);
+    for target in ["/subscribe/a/b/c/*", "/subscribe?namespace=/a/*&namespace=/b/c"] {
+        assert!(!is_shed(&server.subscribe(target).head));
+    }
+    for (target, words) in [
+        ("/subscribe/a/b/c/d/e", "at most 4 segments"),
+        ("/subscribe?namespace=/a/b/c&namespace=/b/c", "at most 4 segments"),
+        ("/subscribe/*/*", "at most 1 wildcards"),
+        // An embedder's, which the hub refuses.
+        ("/events", "at most 1 wildcards"),
+    ] {
+        let refused = server.get(target);
+        assert_eq!(refused.status, 400, "{target}");
+        assert!(refused.problem().contains(words), "{refused:?}");
+        assert_eq!(refused.headers("access-control-allow-origin"), ["*"]);
+        assert_eq!(refused.header("x-seen"), Some("yes"));
+        assert_eq!(refused.headers("cache-control"), ["no-store"]);
+    }
+    assert_eq!(server.request("HEAD", "/subscribe/*/*", &[], "").status, 400);
+}
+
+#[test]
+fn who_needs_a_channel_too_many_is_told_when_to_return() {
+    let server = Running::new(Config { max_channels: 2, max_connections_per_ip: Some(3), ..config() });
+    let mut first = server.subscribe("/subscribe/a");
+    let second = server.subscribe("/subscribe/b");
+    for target in ["/subscribe/c", "/subscribe?namespace=/a&namespace=/c", "/subscribe/*"] {
+        assert_shed(server.subscribe(target));
+    }
+    // A channel that is there has room, and those who were turned away are not counted among the streams.
+    let mut third = server.subscribe("/subscribe/a");
+    server.publish("/a", "", "1");
+    first.expect("data:1\n\n");
+    third.expect("data:1\n\n");
+    let status = server.get("/admin/status.json").json();
+    assert_eq!((&status["channels"], &status["max_channels"]), (&2.into(), &2.into()), "{status}");
+    assert_eq!((&status["shed"], &status["shed_for_channels"]), (&3.into(), &3.into()), "{status}");
+    assert_eq!(server.connections(), 3);
+
+    drop(second);
+    let mut new = eventually(|| Some(server.subscribe("/subscribe/c")).filter(|stream| !is_shed(&stream.head)));
+    server.publish("/c", "", "2");
+    new.expect("data:2\n\n");
 }

@@ -1,0 +1,162 @@
+//! What strangers may make a hub hold: the limits on filters and on channels, against the simplest model of who is let in.
+
+#![cfg(not(loom))]
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+use std::thread;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sse_core::{Event, Filter, FilterError, FilterLimits, Hub, HubConfig, Pattern, SubscribeError, Subscription};
+
+fn hub(max_channels: usize, history_bytes: usize) -> Hub {
+    Hub::new(HubConfig { max_channels, history_bytes, ..HubConfig::default() })
+}
+
+fn filter(paths: &[impl AsRef<str>]) -> Filter {
+    Filter::any_of(paths.iter().map(|path| Pattern::parse(path.as_ref()).unwrap())).unwrap()
+}
+
+fn subscribe(hub: &Hub, filter: &Filter) -> Result<Subscription, SubscribeError> {
+    hub.subscribe(filter.clone(), Waker::noop().clone())
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Subscribe(Vec<String>),
+    Unsubscribe(usize),
+    Publish(String),
+    Trim,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let path = || "/[a-f]|/[ab]/[ab*]";
+    prop_oneof![
+        4 => prop::collection::vec(path(), 1..4).prop_map(Step::Subscribe),
+        3 => any::<usize>().prop_map(Step::Unsubscribe),
+        2 => path().prop_map(|path| Step::Publish(path.replace('*', "c"))),
+        1 => Just(Step::Trim),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, ..ProptestConfig::default() })]
+
+    /// A subscription is let in if and only if all channels that have subscribers then are not too many, whatever lingers.
+    #[test]
+    fn channels_are_never_too_many_and_never_too_few(
+        max in 1usize..7,
+        has_history in any::<bool>(),
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let hub = hub(max, if has_history { 1 << 16 } else { 0 });
+        let mut readers: Vec<(Filter, Subscription)> = Vec::new();
+        for step in steps {
+            let live: BTreeSet<&Pattern> = readers.iter().flat_map(|(filter, _)| filter.patterns()).collect();
+            match step {
+                Step::Subscribe(paths) => {
+                    let filter = filter(&paths);
+                    let together = live.iter().copied().chain(filter.patterns()).collect::<BTreeSet<_>>().len();
+                    match subscribe(&hub, &filter) {
+                        Ok(subscription) => {
+                            prop_assert!(together <= max);
+                            readers.push((filter, subscription));
+                        }
+                        Err(error) => {
+                            prop_assert_eq!(error, SubscribeError::TooManyChannels { limit: max });
+                            prop_assert!(together > max);
+                        }
+                    }
+                }
+                Step::Unsubscribe(index) if !readers.is_empty() => {
+                    readers.swap_remove(index % readers.len());
+                }
+                Step::Publish(path) => {
+                    let namespace = path.parse().unwrap();
+                    let covering = readers.iter().filter(|(filter, _)| filter.covers(&namespace)).count();
+                    prop_assert!(hub.subscriptions(&namespace) >= covering, "who was refused has taken no one along");
+                    hub.publish(&Event::new(&path, "x")).unwrap();
+                }
+                Step::Trim => hub.trim(Duration::ZERO),
+                Step::Unsubscribe(_) => {}
+            }
+            let live: BTreeSet<&Pattern> = readers.iter().flat_map(|(filter, _)| filter.patterns()).collect();
+            prop_assert!((live.len()..=max).contains(&hub.channels()), "{} channels", hub.channels());
+            prop_assert!(has_history || hub.channels() == live.len());
+        }
+        readers.clear();
+        let all: Vec<Subscription> = (0..max).map(|n| subscribe(&hub, &filter(&[format!("/new/{n}")])).unwrap()).collect();
+        prop_assert_eq!(hub.channels(), max);
+        drop(all);
+    }
+}
+
+/// Several threads at the limit.
+#[test]
+fn whoever_comes_and_goes_there_is_room_again_afterwards() {
+    const MAX: usize = 5;
+    let rounds = if cfg!(miri) { 20 } else { 20_000 };
+    for history_bytes in [0, 1 << 16] {
+        let (hub, refused) = (hub(MAX, history_bytes), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for id in 0..4 {
+                let (hub, refused) = (&hub, &refused);
+                scope.spawn(move || {
+                    let mut kept = None;
+                    for round in id..id + rounds {
+                        let paths: Vec<String> = (0..3).map(|n| format!("/{}", (round * 7 + n * id) % 9)).collect();
+                        match subscribe(hub, &filter(&paths)) {
+                            Ok(subscription) => kept = Some(subscription),
+                            Err(error) => {
+                                assert_eq!(error, SubscribeError::TooManyChannels { limit: MAX });
+                                refused.fetch_add(1, Ordering::Relaxed); // read after the threads
+                                kept = None;
+                            }
+                        }
+                        assert!(hub.channels() <= MAX);
+                    }
+                    drop(kept);
+                });
+            }
+        });
+        assert!(refused.into_inner() > 0);
+        let all: Vec<_> = (0..MAX).map(|n| subscribe(&hub, &filter(&[format!("/new/{n}")])).unwrap()).collect();
+        assert_eq!(hub.channels(), MAX);
+        drop(all);
+    }
+}
+
+#[test]
+fn a_channel_that_is_there_has_room_for_everyone() {
+    for history_bytes in [0, 1 << 16] {
+        let hub = hub(2, history_bytes);
+        let first = subscribe(&hub, &filter(&["/a", "/b"])).unwrap();
+        let others: Vec<_> = (0..100).map(|_| subscribe(&hub, &filter(&["/b"])).unwrap()).collect();
+        let refused = subscribe(&hub, &filter(&["/a", "/c"])).unwrap_err();
+        assert_eq!(refused, SubscribeError::TooManyChannels { limit: 2 });
+        assert!(refused.to_string().contains("2 channels"));
+        // It has not stayed in the channel that is there.
+        assert_eq!(hub.subscriptions(&"/a".parse().unwrap()), 1);
+        drop(first);
+        assert!(subscribe(&hub, &filter(&["/c"])).is_ok());
+        drop(others);
+    }
+}
+
+#[test]
+fn a_hub_holds_filters_to_its_own_limits() {
+    let filter_limits = FilterLimits { patterns: 2, segments: 4, wildcards: 1 };
+    let hub = Hub::new(HubConfig { filter_limits, ..HubConfig::default() });
+    assert_eq!(hub.filter_limits(), &filter_limits);
+    let refused = |paths: &[&str]| match subscribe(&hub, &filter(paths)) {
+        Err(SubscribeError::Filter(error)) => Some(error),
+        other => other.map(|_| None).unwrap(),
+    };
+    assert_eq!(refused(&["/a/*", "/b/c"]), None);
+    assert_eq!(refused(&["/a", "/b", "/c"]), Some(FilterError::TooManyPatterns { limit: 2 }));
+    assert_eq!(refused(&["/a/b/c/d/e"]), Some(FilterError::TooManySegments { segments: 5, limit: 4 }));
+    assert_eq!(refused(&["/*/*"]), Some(FilterError::TooManyWildcards { wildcards: 2, limit: 1 }));
+    assert_eq!(hub.channels(), 0);
+}
