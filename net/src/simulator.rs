@@ -192,7 +192,7 @@ impl Simulation {
                 continue;
             }
             let most = if world.random.bool() { usize::MAX } else { world.random.usize(1..2_000) };
-            client.received.extend(world.wires[client.wire].take(most));
+            world.wires[client.wire].take(most, &mut client.received);
         }
     }
 
@@ -220,9 +220,9 @@ impl Simulation {
             self.answer_some();
             self.pass(Duration::from_micros(100));
             let world = self.world.borrow();
-            let all_read = self.clients.iter().all(|client| world.wires[client.wire].sent.is_empty());
+            let mut wires = self.clients.iter().map(|client| &world.wires[client.wire]);
             let none_waits = self.desk.waiting.lock().unwrap().is_empty();
-            if world.is_quiet() && self.worker.is_idle() && all_read && none_waits {
+            if self.worker.is_idle() && none_waits && wires.all(|wire| wire.sent.is_empty()) && world.is_quiet() {
                 return;
             }
         }
