@@ -89,7 +89,7 @@ pub(super) struct World {
     /// Those of which the server may still hear, in their order.
     open: Vec<usize>,
     /// Connections that wait to be accepted.
-    queue: VecDeque<usize>,
+    pub(super) queue: VecDeque<usize>,
     queue_edge: bool,
     /// Calls of accept that find no descriptor.
     pub(super) without_descriptors: usize,
@@ -149,14 +149,14 @@ impl World {
         edges
     }
 
-    /// Whether nothing is on its way to the server.
+    /// Whether nothing is on its way to the server, but for those who wait to be accepted.
     pub(super) fn is_quiet(&self) -> bool {
         let is_quiet = |wire: &Wire| {
             let is_said = wire.flight.is_empty() && wire.has_finished <= wire.end_arrived;
             wire.is_over || (is_said && (wire.key.is_none() || wire.readiness == Readiness::default()))
         };
         let mut open = self.open.iter().map(|&wire| &self.wires[wire]);
-        self.late.is_empty() && self.queue.is_empty() && !self.queue_edge && open.all(is_quiet)
+        self.late.is_empty() && !self.queue_edge && open.all(is_quiet)
     }
 
     /// A call is broken off by a signal, now and then.
