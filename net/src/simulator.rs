@@ -13,74 +13,40 @@
 
 mod client;
 mod desk;
+mod simulated_loop;
+mod timed;
 mod wire;
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
-use sse_core::{Event, EventId, Hub, HubConfig, Namespace};
+use sse_core::{Event, EventId, HubConfig, Namespace};
 
 use client::{Client, Published, Role};
-use desk::Desk;
-use wire::{Shared as World, SimulatedSystem};
+use simulated_loop::SimulatedLoop;
 
 use crate::config::Config;
-use crate::handle::{Handle, Shared};
-use crate::inbox::Inbox;
 use crate::reply::Reply;
-use crate::worker::{Now, Parts, Worker};
 
 const STEPS: usize = 1_500;
 
-/// Calls of sockets in a pass, beside those for each stream: what the budgets of a pass come to, and some more.
-const MOST_CALLS: usize = 4096;
-
 struct Simulation {
-    world: World,
-    worker: Worker<Desk, SimulatedSystem>,
-    inbox: Arc<Inbox<()>>,
-    handle: Handle<()>,
-    desk: Arc<Desk>,
-    hub: Hub,
+    event_loop: SimulatedLoop,
     clients: Vec<Client>,
     published: Vec<Published>,
-    now: Now,
-    /// The inbox's waker belongs to it. Nobody polls it.
-    _poll: mio::Poll,
 }
 
 impl Simulation {
     fn new(seed: u64) -> Simulation {
-        // The worker draws its phases from this thread's.
-        fastrand::seed(seed);
-        let poll = mio::Poll::new().unwrap();
-        let inbox = Arc::new(Inbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
-        let shared = Arc::new(Shared::new([Arc::clone(&inbox)].into()));
-        let desk = Arc::new(Desk::default());
-        let hub = Hub::new(HubConfig { epoch: 7, history_bytes: 64 << 10, ..HubConfig::default() });
-        let world = Rc::new(RefCell::new(wire::World::new(seed)));
-        let now = Now { instant: Instant::now(), system: SystemTime::UNIX_EPOCH };
-        let parts = Parts {
-            inbox: Arc::clone(&inbox),
-            shared: Arc::clone(&shared),
-            service: Arc::clone(&desk),
-            hub: hub.clone(),
-            config: Config {
-                keepalive: Some(Duration::from_secs(1)),
-                retry: Some(Duration::from_secs(2)),
-                max_lag: 20_000,
-                ..Config::default()
-            },
-            housekeeper: true,
+        let hub = HubConfig { epoch: 7, history_bytes: 64 << 10, ..HubConfig::default() };
+        let config = Config {
+            keepalive: Some(Duration::from_secs(1)),
+            retry: Some(Duration::from_secs(2)),
+            max_lag: 20_000,
+            ..Config::default()
         };
-        let worker = Worker::new(parts, SimulatedSystem(Rc::clone(&world)), 1, now);
-        let handle = Handle::new(shared);
-        let (clients, published) = (Vec::new(), Vec::new());
-        Simulation { world, worker, inbox, handle, desk, hub, clients, published, now, _poll: poll }
+        Simulation { event_loop: SimulatedLoop::new(seed, hub, config), clients: Vec::new(), published: Vec::new() }
     }
 
     fn run(mut self) {
@@ -90,33 +56,16 @@ impl Simulation {
             self.misbehave(step);
             self.read(|client| client.rests_until <= step);
             self.answer_some();
-            let millis = self.world.borrow_mut().random.u64(..8);
-            self.pass(Duration::from_millis(millis));
+            let millis = self.event_loop.world.borrow_mut().random.u64(..8);
+            self.event_loop.pass(Duration::from_millis(millis));
         }
         self.settle();
         self.check_all();
         self.leave();
     }
 
-    /// Lets time pass, and the worker do what it wakes up for, if anything.
-    fn pass(&mut self, time: Duration) {
-        self.now.instant += time;
-        self.now.system += time;
-        let edges = self.world.borrow_mut().edges();
-        let sleeps = self.worker.is_idle() && self.inbox.park();
-        let is_due = self.worker.poll_timeout().is_some_and(|due| due <= self.now.instant);
-        if !edges.is_empty() || !sleeps || is_due {
-            let before = self.world.borrow().calls;
-            self.inbox.unpark();
-            self.worker.pass(self.now, edges.into_iter());
-            let calls = self.world.borrow().calls - before;
-            let most = MOST_CALLS + 20 * self.handle.streams();
-            assert!(calls <= most, "{calls} calls of sockets in one pass, {} streams", self.handle.streams());
-        }
-    }
-
     fn come(&mut self) {
-        let mut world = self.world.borrow_mut();
+        let mut world = self.event_loop.world.borrow_mut();
         // Now and then a crowd.
         let count = match world.random.u8(..100) {
             0 => world.random.usize(..200),
@@ -132,26 +81,26 @@ impl Simulation {
     }
 
     fn publish(&mut self) {
-        let random = &mut self.world.borrow_mut().random;
+        let random = &mut self.event_loop.world.borrow_mut().random;
         let count = if random.u8(..50) == 0 { random.usize(..200) } else { random.usize(..3) };
         for _ in 0..count {
             let namespace = ["/a", "/a/b", "/c/b", "/d"][random.usize(..4)];
             let data = format!("{}{}", self.published.len(), "x".repeat(random.usize(..500)));
-            self.hub.publish(&Event::new(namespace, &data)).unwrap();
+            self.event_loop.hub.publish(&Event::new(namespace, &data)).unwrap();
             self.published.push((Namespace::parse(namespace).unwrap(), data));
         }
     }
 
     /// Things go wrong for some client.
     fn misbehave(&mut self, step: usize) {
-        let mut world = self.world.borrow_mut();
+        let mut world = self.event_loop.world.borrow_mut();
         if world.random.u16(..500) == 0 {
             world.without_descriptors = world.random.usize(..4);
         }
         if world.random.u16(..300) == 0 {
             // A machine that slept, or a loop that was held up.
             let jump = Duration::from_millis(world.random.u64(..5_000));
-            self.now.instant += jump;
+            self.event_loop.now.instant += jump;
         }
         if self.clients.is_empty() {
             return;
@@ -186,24 +135,24 @@ impl Simulation {
 
     /// Clients take what has come for them.
     fn read(&mut self, reads: impl Fn(&Client) -> bool) {
-        let mut world = self.world.borrow_mut();
+        let mut world = self.event_loop.world.borrow_mut();
         for client in self.clients.iter_mut().filter(|client| reads(client)) {
             if world.wires[client.wire].sent.is_empty() {
                 continue;
             }
             let most = if world.random.bool() { usize::MAX } else { world.random.usize(1..2_000) };
-            client.received.extend(world.wires[client.wire].take(most));
+            world.wires[client.wire].take(most, &mut client.received);
         }
     }
 
     /// Answers that take long come now, or never.
     fn answer_some(&mut self) {
-        let waiting = std::mem::take(&mut *self.desk.waiting.lock().unwrap());
+        let waiting = std::mem::take(&mut *self.event_loop.desk.waiting.lock().unwrap());
         for (responder, answer) in waiting {
-            if self.world.borrow_mut().random.u8(..10) == 0 {
+            if self.event_loop.world.borrow_mut().random.u8(..10) == 0 {
                 responder.send(Reply::Response(Response::<Bytes>::new(answer)));
             } else {
-                self.desk.waiting.lock().unwrap().push((responder, answer));
+                self.event_loop.desk.waiting.lock().unwrap().push((responder, answer));
             }
         }
     }
@@ -211,29 +160,38 @@ impl Simulation {
     /// Nothing goes wrong any more, and all that is under way comes through.
     fn settle(&mut self) {
         {
-            let mut world = self.world.borrow_mut();
+            let mut world = self.event_loop.world.borrow_mut();
             world.has_faults = false;
             world.without_descriptors = 0;
         }
         for _ in 0..50_000 {
             self.read(|_| true);
             self.answer_some();
-            self.pass(Duration::from_micros(100));
-            let world = self.world.borrow();
-            let all_read = self.clients.iter().all(|client| world.wires[client.wire].sent.is_empty());
-            let none_waits = self.desk.waiting.lock().unwrap().is_empty();
-            if world.is_quiet() && self.worker.is_idle() && all_read && none_waits {
+            self.event_loop.pass(Duration::from_micros(100));
+            let world = self.event_loop.world.borrow();
+            let mut wires = self.clients.iter().map(|client| &world.wires[client.wire]);
+            let none_waits = self.event_loop.desk.waiting.lock().unwrap().is_empty();
+            if self.event_loop.worker.is_idle()
+                && none_waits
+                && wires.all(|wire| wire.sent.is_empty())
+                && world.queue.is_empty()
+                && world.is_quiet()
+            {
                 return;
             }
         }
-        let world = self.world.borrow();
-        let waiting = self.desk.waiting.lock().unwrap().len();
-        panic!("no rest: world {}, worker {}, {waiting} answers wait", world.is_quiet(), self.worker.is_idle());
+        let world = self.event_loop.world.borrow();
+        let waiting = self.event_loop.desk.waiting.lock().unwrap().len();
+        panic!(
+            "no rest: world {}, worker {}, {waiting} answers wait",
+            world.is_quiet(),
+            self.event_loop.worker.is_idle()
+        );
     }
 
     /// Everyone has been told what it must have been told; who stayed and behaved, all of it.
     fn check_all(&self) {
-        let world = self.world.borrow();
+        let world = self.event_loop.world.borrow();
         let mut live = 0;
         for client in &self.clients {
             let told = client.check(&self.published);
@@ -252,25 +210,25 @@ impl Simulation {
                 live += 1;
             }
         }
-        let streams = self.handle.streams();
+        let streams = self.event_loop.handle.streams();
         assert!(streams >= live, "{streams} streams are counted, {live} are live");
-        assert_eq!(self.desk.open(), streams);
+        assert_eq!(self.event_loop.desk.open(), streams);
     }
 
     /// Everyone leaves, and nothing stays.
     fn leave(&mut self) {
         for client in &self.clients {
-            self.world.borrow_mut().wires[client.wire].has_finished = true;
+            self.event_loop.world.borrow_mut().wires[client.wire].has_finished = true;
         }
         self.settle();
         // What lingers for those who might return.
         for _ in 0..100 {
-            self.pass(Duration::from_secs(1));
+            self.event_loop.pass(Duration::from_secs(1));
         }
-        assert_eq!((self.handle.connections(), self.handle.streams()), (0, 0));
-        assert_eq!(self.desk.open(), 0);
-        assert_eq!(self.hub.channels(), 0);
-        assert!(self.worker.is_idle());
+        assert_eq!((self.event_loop.handle.connections(), self.event_loop.handle.streams()), (0, 0));
+        assert_eq!(self.event_loop.desk.open(), 0);
+        assert_eq!(self.event_loop.hub.channels(), 0);
+        assert!(self.event_loop.worker.is_idle());
     }
 }
 

@@ -303,4 +303,13 @@ mod tests {
         assert_eq!(setting(Config { allowed_hosts: vec!["a/b".to_owned()], ..config() }), "allowed-host");
         assert_eq!(setting(Config { trusted_proxies: vec!["x".to_owned()], ..config() }), "trust-proxy");
     }
+
+    #[test]
+    fn loops_are_told_each_time_by_its_name() {
+        let times = [1, 2, 3, 4].map(Duration::from_secs);
+        let [head_timeout, body_timeout, idle_timeout, stall_timeout] = times;
+        let config = Config { head_timeout, body_timeout, idle_timeout, stall_timeout, ..Config::default() };
+        let told = loops(&config).unwrap();
+        assert_eq!([told.head_timeout, told.body_timeout, told.idle_timeout, told.stall_timeout], times);
+    }
 }

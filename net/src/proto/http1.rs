@@ -24,19 +24,21 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Request, Response};
 
 use super::Limits;
 use super::admission::Admission;
-use super::body::BodyDecoder;
+use super::answer_form::{AnswerForm, encode_bare_stream_head};
 use super::framing::Framing;
-use super::head::{Head, has_option, parse_head};
+use super::head::{Head, parse_head};
+use super::input::Input;
 use super::output::Output;
-use super::pace::Pace;
+use super::partial_request::PartialRequest;
 use super::request_error::RequestError;
-use super::response::{BodyEnd, CONTINUE, DateLine, Ending, encode_head, has_body};
+use super::response::{CONTINUE, DateLine};
 use super::scanner::HeadScanner;
 use super::stream_framing::StreamFraming;
+use super::timeouts::Timeouts;
 
 /// How long a client may take to read its last answer and close.
 const LINGER_TIME: Duration = Duration::from_secs(2);
@@ -44,20 +46,6 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 /// What a client may still send while we linger, or as much as the largest body if that is more: it is what is under way
 /// when a body is refused.
 const LINGER_BYTES: usize = 1 << 20;
-
-/// How long things may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// A whole head, from its first byte (blank lines before it don't count), or from the connection's start.
-    pub head: Duration,
-    /// Any byte of a body, from the end of its head or from the byte before it; and a least average rate once this is
-    /// used up: 1 KiB/s.
-    pub body: Duration,
-    /// The pause between requests.
-    pub idle: Duration,
-    /// The client's taking of any byte of an answer; and the same least rate once this is used up.
-    pub stall: Duration,
-}
 
 /// What is to be done next. Output comes first: while there is any, it is [`Action::Write`].
 #[derive(Debug)]
@@ -87,17 +75,10 @@ pub struct Http1 {
     limits: Limits,
     timeouts: Timeouts,
     state: State,
-    /// Received, and from `consumed` on not yet understood.
-    input: Vec<u8>,
-    consumed: usize,
+    input: Input,
     output: Output,
     /// When the state has lasted too long.
     deadline: Option<Instant>,
-    /// How the peer takes the output.
-    output_pace: Pace,
-    /// The output's time is up, and it is offered once more before the connection is given up: a socket calls only when a
-    /// good part of its buffer is free, which an honest slow reader may take long for.
-    is_last_offer: bool,
     /// What the request being answered asks of its answer.
     answer: AnswerForm,
     /// Answers given.
@@ -115,7 +96,7 @@ enum State {
     Head(HeadScanner),
     /// The head is with the service, which says what it takes of the body.
     Admitting,
-    Body(Box<(Head, BodyDecoder, Pace)>),
+    Body(Box<PartialRequest>),
     Asked,
     Refused(RequestError),
     Answered,
@@ -123,15 +104,6 @@ enum State {
         left: usize,
     },
     Closed,
-}
-
-/// By default, that of a refusal to who has asked nothing.
-#[derive(Clone, Copy, Debug, Default)]
-struct AnswerForm {
-    head_only: bool,
-    keep_alive: bool,
-    /// The client assumes a close unless told otherwise.
-    http10: bool,
 }
 
 impl Http1 {
@@ -142,12 +114,9 @@ impl Http1 {
             limits,
             timeouts,
             state: State::Rest,
-            input: Vec::new(),
-            consumed: 0,
-            output: Output::default(),
+            input: Input::default(),
+            output: Output::new(now, timeouts.stall),
             deadline: Some(now + timeouts.head),
-            output_pace: Pace::new(now, timeouts.stall),
-            is_last_offer: false,
             answer: AnswerForm::default(),
             answers: 0,
             last: false,
@@ -163,7 +132,7 @@ impl Http1 {
     /// Between two requests: closing now loses nothing.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let at_rest = matches!(self.state, State::Rest) && self.unread().is_empty() && self.output.is_empty();
+        let at_rest = matches!(self.state, State::Rest) && self.input.unread().is_empty() && self.output.is_empty();
         at_rest && self.answers > 0
     }
 
@@ -175,11 +144,7 @@ impl Http1 {
                 None => self.close(),
             },
             State::Closed => {}
-            _ => {
-                self.input.drain(..self.consumed);
-                self.consumed = 0;
-                self.input.extend_from_slice(bytes);
-            }
+            _ => self.input.push(bytes),
         }
     }
 
@@ -196,13 +161,15 @@ impl Http1 {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        match self.state {
-            _ if !self.output.is_empty() && !self.is_last_offer => self.is_last_offer = true,
-            _ if !self.output.is_empty() => {
+        if !self.output.is_empty() {
+            if self.output.handle_timeout() {
                 // Or else it would have to be written before the connection may close.
-                self.output = Output::default();
+                self.output.clear();
                 self.close();
             }
+            return;
+        }
+        match self.state {
             State::Head(_) | State::Body(_) => self.refuse(RequestError::Timeout),
             _ => self.close(),
         }
@@ -218,15 +185,14 @@ impl Http1 {
                     return self.refuse(RequestError::BodyTooLarge);
                 }
                 // Who has begun to send the body doesn't wait for our word.
-                if head.expects_continue && self.unread().is_empty() {
-                    self.push_output(now, CONTINUE.to_vec(), Bytes::new());
+                if head.expects_continue && self.input.unread().is_empty() {
+                    self.output.push(now, CONTINUE.to_vec(), Bytes::new());
                 }
                 self.begin_body(now, head, body_bytes);
             }
             Admission::Nothing => {
                 self.answer.keep_alive = false;
-                self.input = Vec::new();
-                self.consumed = 0;
+                self.input.clear();
                 self.begin_body(now, Head { framing: Framing::Length(0), ..head }, 0);
             }
         }
@@ -234,22 +200,9 @@ impl Http1 {
 
     /// The service's answer to what [`Action::Answer`] or [`Action::Refuse`] gave.
     pub fn handle_response(&mut self, now: Instant, response: Response<Bytes>, date: &DateLine) {
-        let close = self.last || self.ended || !self.answer.keep_alive || has_option(response.headers(), b"close");
-        let connection = match close {
-            true => Some("close"),
-            false => self.answer.http10.then_some("keep-alive"),
-        };
-        let (mut head, mut body) = response.into_parts();
-        if head.status.is_informational() {
-            // No final answer, and none of our making: the service is at fault.
-            head.status = StatusCode::INTERNAL_SERVER_ERROR;
-        }
-        if !has_body(head.status) {
-            body = Bytes::new();
-        }
-        let ending = Ending { body: BodyEnd::Length(body.len()), connection };
-        let head = encode_head(&Response::from_parts(head, ()), ending, date);
-        self.push_output(now, head, if self.answer.head_only { Bytes::new() } else { body });
+        let close = self.last || self.ended || self.answer.closes(&response);
+        let (head, body) = self.answer.encode(response, close, date);
+        self.output.push(now, head, body);
         self.finish_answer(now, close);
     }
 
@@ -264,26 +217,22 @@ impl Http1 {
     /// stream from here on, and this state machine has done its work.
     #[must_use]
     pub fn handle_stream(&mut self, response: &Response<()>, date: &DateLine) -> (Vec<u8>, StreamFraming) {
-        let (framing, end) = match self.answer.http10 {
-            true => (StreamFraming::UntilClose, BodyEnd::Close),
-            false => (StreamFraming::CHUNKED, BodyEnd::Chunked),
-        };
-        self.output.push(encode_stream_head(response, end, date), Bytes::new());
+        let (head, framing) = self.answer.encode_stream(response, date);
+        let mut bytes = self.output.take();
+        bytes.extend_from_slice(&head);
         self.close();
-        (std::mem::take(&mut self.output).into_bytes(), framing)
+        (bytes, framing)
     }
 
     /// A stream's head is the whole answer.
     pub fn handle_stream_head(&mut self, now: Instant, response: &Response<()>, date: &DateLine) {
-        self.push_output(now, encode_stream_head(response, BodyEnd::Close, date), Bytes::new());
+        self.output.push(now, encode_bare_stream_head(response, date), Bytes::new());
         self.finish_answer(now, true);
     }
 
     /// This much of the output is sent.
     pub fn handle_written(&mut self, now: Instant, bytes: usize) {
-        self.output.advance(bytes);
-        self.output_pace.handle_moved(now, bytes);
-        self.is_last_offer &= self.output_pace.deadline() <= now;
+        self.output.handle_written(now, bytes);
         if self.output.is_empty() && matches!(self.state, State::Rest) {
             // The pause begins when the answer is sent, however long that took.
             self.deadline = Some(now + self.timeouts.idle);
@@ -299,7 +248,7 @@ impl Http1 {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.output.is_empty() { self.deadline } else { Some(self.output_pace.deadline()) }
+        self.output.poll_timeout().or(self.deadline)
     }
 
     /// What is to be done next.
@@ -332,10 +281,9 @@ impl Http1 {
     }
 
     fn poll_rest(&mut self, now: Instant) -> Step {
-        self.skip_blank_lines();
+        self.input.skip_blank_lines();
         // A CR may be half a blank line.
-        if matches!(self.unread(), [] | [b'\r']) {
-            self.release_input();
+        if matches!(self.input.unread(), [] | [b'\r']) {
             return Step::Act(Action::Read);
         }
         // The first byte after a pause starts the clock of its head; that of the first head runs from the start.
@@ -348,17 +296,13 @@ impl Http1 {
 
     fn poll_head(&mut self, now: Instant) -> Result<Step, RequestError> {
         let State::Head(scanner) = &mut self.state else { return Ok(Step::Next) };
-        let unread = &self.input[self.consumed..];
+        let unread = self.input.unread();
         let Some(end) = scanner.find_end(unread, &self.limits)? else {
             return Ok(Step::Act(Action::Read));
         };
         let head = parse_head(&unread[..end], &self.limits)?;
-        self.consumed += end;
-        self.answer = AnswerForm {
-            head_only: head.request.method() == Method::HEAD,
-            keep_alive: head.keep_alive,
-            http10: head.request.version() == Version::HTTP_10,
-        };
+        self.input.advance(end);
+        self.answer = AnswerForm::of(&head);
         if head.framing == Framing::Length(0) {
             self.begin_body(now, head, 0);
             return Ok(Step::Next);
@@ -369,20 +313,17 @@ impl Http1 {
     }
 
     fn begin_body(&mut self, now: Instant, head: Head, body_bytes: usize) {
-        let decoder = BodyDecoder::new(head.framing, &Limits { body_bytes, ..self.limits });
-        let pace = Pace::new(now, self.timeouts.body);
-        self.deadline = Some(pace.deadline());
-        self.state = State::Body(Box::new((head, decoder, pace)));
+        let limits = Limits { body_bytes, ..self.limits };
+        let request = PartialRequest::new(now, head, &limits, self.timeouts.body);
+        self.deadline = Some(request.deadline());
+        self.state = State::Body(Box::new(request));
     }
 
     fn poll_body(&mut self, now: Instant) -> Result<Step, RequestError> {
-        let State::Body(message) = &mut self.state else { return Ok(Step::Next) };
-        let (_, decoder, pace) = &mut **message;
-        let progress = decoder.handle_bytes(&self.input[self.consumed..])?;
-        pace.handle_moved(now, progress.consumed);
-        self.deadline = Some(pace.deadline());
-        self.consumed += progress.consumed;
-        self.release_input();
+        let State::Body(request) = &mut self.state else { return Ok(Step::Next) };
+        let progress = request.handle_bytes(now, self.input.unread())?;
+        self.deadline = Some(request.deadline());
+        self.input.advance(progress.consumed);
         if !progress.done {
             if self.ended {
                 // The peer left while the service was asked what it takes.
@@ -391,10 +332,9 @@ impl Http1 {
             }
             return Ok(Step::Act(Action::Read));
         }
-        let State::Body(message) = std::mem::replace(&mut self.state, State::Asked) else { return Ok(Step::Next) };
-        let (head, decoder, _) = *message;
+        let State::Body(request) = std::mem::replace(&mut self.state, State::Asked) else { return Ok(Step::Next) };
         self.deadline = None;
-        Ok(Step::Act(Action::Answer(head.request.map(|()| Bytes::from(decoder.into_body())))))
+        Ok(Step::Act(Action::Answer(request.into_request())))
     }
 
     /// The last answer is sent.
@@ -403,20 +343,10 @@ impl Http1 {
             self.close();
             return Action::Close;
         }
-        self.input = Vec::new();
-        self.consumed = 0;
+        self.input.clear();
         self.state = State::Lingering { left: self.limits.body_bytes.max(LINGER_BYTES) };
         self.deadline = Some(now + LINGER_TIME);
         Action::Finish
-    }
-
-    /// Puts an answer, or word to go on, into the output.
-    fn push_output(&mut self, now: Instant, head: Vec<u8>, body: Bytes) {
-        if self.output.is_empty() {
-            self.output_pace = Pace::new(now, self.timeouts.stall);
-            self.is_last_offer = false;
-        }
-        self.output.push(head, body);
     }
 
     /// The answer is in the output: what comes after it?
@@ -442,32 +372,8 @@ impl Http1 {
     fn close(&mut self) {
         self.state = State::Closed;
         self.deadline = None;
-        self.input = Vec::new();
-        self.consumed = 0;
+        self.input.clear();
     }
-
-    /// Some clients send CRLF after a body; a server should read past it (RFC 9112 §2.2).
-    fn skip_blank_lines(&mut self) {
-        while self.unread().starts_with(b"\r\n") {
-            self.consumed += 2;
-        }
-    }
-
-    fn unread(&self) -> &[u8] {
-        &self.input[self.consumed..]
-    }
-
-    /// A connection at rest keeps no buffer.
-    fn release_input(&mut self) {
-        if self.unread().is_empty() {
-            self.input = Vec::new();
-            self.consumed = 0;
-        }
-    }
-}
-
-fn encode_stream_head(response: &Response<()>, body: BodyEnd, date: &DateLine) -> Vec<u8> {
-    encode_head(response, Ending { body, connection: Some("close") }, date)
 }
 
 /// What polling one state came to.

@@ -15,6 +15,7 @@
 //! [`parse_head`] and [`BodyDecoder`] can be used by themselves, as the fuzz targets do.
 
 mod admission;
+mod answer_form;
 mod body;
 mod chunk_extension;
 mod field;
@@ -22,24 +23,28 @@ mod framing;
 mod head;
 mod host;
 mod http1;
+mod input;
 mod output;
 mod pace;
+mod partial_request;
 mod request_error;
 mod request_line;
 mod response;
 mod scanner;
 mod stream_framing;
 mod target;
+mod timeouts;
 
 pub use admission::Admission;
 pub use body::{BodyDecoder, BodyProgress};
 pub use framing::Framing;
 pub use head::{Head, parse_head};
-pub use http1::{Action, Http1, Timeouts};
+pub use http1::{Action, Http1};
 pub use request_error::RequestError;
 pub use response::DateLine;
 pub use scanner::HeadScanner;
 pub use stream_framing::{Sent, SizeLine, StreamFraming, Wrapped};
+pub use timeouts::Timeouts;
 
 /// What a request may measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

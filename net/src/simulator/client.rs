@@ -173,12 +173,20 @@ fn check_stream(received: &[u8], filter: &Filter, published: &[Published]) -> To
     let text = String::from_utf8(text).expect("text");
     let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
     for block in whole.split("\n\n") {
-        let field = |name| block.lines().find_map(|line: &str| line.strip_prefix(name)?.strip_prefix(':'));
-        let Some(id) = field("id") else { continue };
+        let (mut event, mut data, mut id) = (None, None, None);
+        for (name, value) in block.lines().filter_map(|line| line.split_once(':')) {
+            match name {
+                "event" => event = Some(value),
+                "data" => data = Some(value),
+                "id" => id = Some(value),
+                _ => {}
+            }
+        }
+        let Some(id) = id else { continue };
         let sequence = id.parse::<EventId>().expect("an id").sequence;
-        if field("event") == Some("gap") {
+        if event == Some("gap") {
             told.gaps += 1;
-        } else if let Some(data) = field("data") {
+        } else if let Some(data) = data {
             let through = told.through.expect("a stream begins with its place");
             let due = (through as usize..published.len()).find(|&index| filter.covers(&published[index].0));
             assert_eq!(

@@ -25,14 +25,14 @@ pub(super) struct Desk {
     /// Who waits for an answer, and which.
     pub(super) waiting: Mutex<Vec<(Responder<()>, Bytes)>>,
     opened: AtomicUsize,
-    closed: AtomicUsize,
+    /// How streams have ended.
+    pub(super) ends: Mutex<Vec<StreamEnd>>,
 }
 
 impl Desk {
     /// Streams that it has been told of, and of whose end it has not.
     pub(super) fn open(&self) -> usize {
-        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed); // a count on its own
-        count(&self.opened) - count(&self.closed)
+        self.opened.load(Ordering::Relaxed) - self.ends.lock().unwrap().len() // a count on its own
     }
 }
 
@@ -73,7 +73,7 @@ impl Service for Desk {
         self.opened.fetch_add(1, Ordering::Relaxed); // a count on its own
     }
 
-    fn closed(&self, (): (), _: StreamEnd) {
-        self.closed.fetch_add(1, Ordering::Relaxed); // a count on its own
+    fn closed(&self, (): (), end: StreamEnd) {
+        self.ends.lock().unwrap().push(end);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
@@ -61,14 +61,13 @@ impl Wire {
     }
 
     /// The client takes what has been sent, so many bytes at most.
-    pub(super) fn take(&mut self, most: usize) -> Vec<u8> {
-        let bytes: Vec<u8> = self.sent.drain(..self.sent.len().min(most)).collect();
+    pub(super) fn take(&mut self, most: usize, received: &mut Vec<u8>) {
+        Read::by_ref(&mut self.sent).take(most as u64).read_to_end(received).expect("memory");
         // As the kernel: only when a good part is free.
         if self.starved && self.sent.len() <= self.capacity / 2 {
             self.starved = false;
             self.readiness.output = true;
         }
-        bytes
     }
 
     /// So many bytes of those on their way arrive.
@@ -87,8 +86,10 @@ impl Wire {
 pub(super) struct World {
     pub(super) random: fastrand::Rng,
     pub(super) wires: Vec<Wire>,
+    /// Those of which the server may still hear, in their order.
+    open: Vec<usize>,
     /// Connections that wait to be accepted.
-    queue: VecDeque<usize>,
+    pub(super) queue: VecDeque<usize>,
     queue_edge: bool,
     /// Calls of accept that find no descriptor.
     pub(super) without_descriptors: usize,
@@ -105,6 +106,7 @@ impl World {
         World {
             random: fastrand::Rng::with_seed(seed),
             wires: Vec::new(),
+            open: Vec::new(),
             queue: VecDeque::new(),
             queue_edge: false,
             without_descriptors: 0,
@@ -116,16 +118,20 @@ impl World {
 
     /// A client connects. Gives the number of its wire.
     pub(super) fn connect(&mut self) -> usize {
+        let wire = self.wires.len();
         self.wires.push(Wire { capacity: 1 << self.random.u32(6..16), ..Wire::default() });
-        self.queue.push_back(self.wires.len() - 1);
+        self.open.push(wire);
+        self.queue.push_back(wire);
         self.queue_edge = true;
-        self.wires.len() - 1
+        wire
     }
 
     /// Something of what is on its way arrives; gives the edges of that, in any order.
     pub(super) fn edges(&mut self) -> Vec<Edge> {
         let mut edges = std::mem::take(&mut self.late);
-        for wire in self.wires.iter_mut().filter(|wire| !wire.is_over || wire.key.is_some()) {
+        self.open.retain(|&wire| !self.wires[wire].is_over || self.wires[wire].key.is_some());
+        for &wire in &self.open {
+            let wire = &mut self.wires[wire];
             let most = if self.random.bool() { usize::MAX } else { self.random.usize(0..100) };
             wire.arrive(most);
             // An edge may take its time.
@@ -143,13 +149,14 @@ impl World {
         edges
     }
 
-    /// Whether nothing is on its way to the server.
+    /// Whether nothing is on its way to the server, but for those who wait to be accepted.
     pub(super) fn is_quiet(&self) -> bool {
         let is_quiet = |wire: &Wire| {
             let is_said = wire.flight.is_empty() && wire.has_finished <= wire.end_arrived;
             wire.is_over || (is_said && (wire.key.is_none() || wire.readiness == Readiness::default()))
         };
-        self.late.is_empty() && self.queue.is_empty() && !self.queue_edge && self.wires.iter().all(is_quiet)
+        let mut open = self.open.iter().map(|&wire| &self.wires[wire]);
+        self.late.is_empty() && !self.queue_edge && open.all(is_quiet)
     }
 
     /// A call is broken off by a signal, now and then.
@@ -214,22 +221,28 @@ impl Read for SimulatedSocket {
 
 impl Write for SimulatedSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut world = self.world.borrow_mut();
         world.interrupt()?;
         let wire = &mut world.wires[self.wire];
         wire.call()?;
-        let taken = bytes.len().min(wire.capacity - wire.sent.len());
-        wire.starved |= taken < bytes.len();
-        if taken == 0 && !bytes.is_empty() {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let taken = length.min(wire.capacity - wire.sent.len());
+        wire.starved |= taken < length;
+        if taken == 0 && length > 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        wire.sent.extend(&bytes[..taken]);
+        // Only what is taken is touched: pieces are often much more than a small socket has room for.
+        let mut room = taken;
+        for piece in pieces {
+            let part = &piece[..piece.len().min(room)];
+            wire.sent.extend(part);
+            room -= part.len();
+        }
         Ok(taken)
-    }
-
-    fn write_vectored(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
-        self.write(&bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

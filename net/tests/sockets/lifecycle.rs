@@ -2,10 +2,13 @@
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{PATIENCE, Server, wait_for};
+use crate::support::{Server, wait_for};
 use sse_net::{Address, Config, EndReason, Listeners};
+
+/// So long that no stream of a test is closed by chance.
+const FOR_AGES: Duration = Duration::from_secs(30 * 24 * 3600);
 
 fn any_port() -> Address {
     "127.0.0.1:0".parse().unwrap()
@@ -69,39 +72,21 @@ fn shutdown_ends_at_once() {
 }
 
 #[test]
-fn an_idle_server_drains_at_once() {
-    let mut server = Server::start(Config::default());
-    let mut idle = server.connect();
-    idle.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    idle.read_answer();
-    let start = Instant::now();
-    server.handle.drain(PATIENCE * 10);
-    server.join().unwrap();
-    assert!(start.elapsed() < PATIENCE);
-    assert_eq!(idle.read_to_end(), "");
-}
-
-#[test]
-fn a_drain_is_spread_and_loses_nothing() {
-    let over = Duration::from_millis(600);
+fn a_drain_loses_nothing() {
     let mut server = Server::start(Config { workers: 2, ..Config::default() });
     let mut clients: Vec<_> = (0..50).map(|_| server.subscribe("/a")).collect();
     server.publish("/a", "last");
-    let start = Instant::now();
-    server.handle.drain(over);
+    server.handle.drain(Duration::from_millis(600));
     assert!(server.handle.is_draining());
-    let mut ends = Vec::new();
     for _ in 0..50 {
         let (_, end) = server.next_end();
         assert_eq!((end.reason, end.bytes_sent), (EndReason::Drained, 11));
-        ends.push(start.elapsed());
     }
     server.join().unwrap();
     for client in &mut clients {
         assert_eq!(client.read_to_end(), "data:last\n\n");
         assert!(client.is_over(), "the end is told");
     }
-    assert!(ends[49] - ends[0] >= over / 4, "all between {:?} and {:?}", ends[0], ends[49]);
 }
 
 #[test]
@@ -111,27 +96,14 @@ fn probes_are_answered_while_draining() {
     let mut held = server.connect();
     held.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
     wait_for("the request is held", || !server.desk.held.lock().unwrap().is_empty());
-    server.handle.drain(Duration::from_millis(500));
+    server.handle.drain(FOR_AGES);
     let mut probe = server.connect();
     probe.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok");
     let text = probe.read_to_end();
     assert!(text.contains("Connection: close\r\n") && text.ends_with("ok"), "{text}");
-    // Nobody answers the held request: the drain's end doesn't wait for it.
+    server.handle.shutdown();
     server.join().unwrap();
     assert_eq!(held.read_to_end(), "");
-}
-
-#[test]
-fn a_stream_that_reads_nothing_ends_with_the_drain() {
-    let mut server = Server::start(Config { max_lag: u64::MAX, ..Config::default() });
-    let _blocked = server.subscribe("/a");
-    let data = "x".repeat(1 << 20);
-    for _ in 0..20 {
-        server.publish("/a", &data);
-    }
-    server.handle.drain(Duration::from_millis(200));
-    assert_eq!(server.next_end().1.reason, EndReason::Drained);
-    server.join().unwrap();
 }
 
 #[test]

@@ -57,25 +57,6 @@ fn who_returns_gets_what_it_missed(server: &Server) {
 }
 
 #[test]
-fn a_drain_waits_for_what_is_owed() {
-    for is_live in [true, false] {
-        let server = Server::start_with(history(), Config { keepalive: None, ..Config::default() });
-        let live = is_live.then(|| server.hub.subscribe(Filter::parse("/a").unwrap(), Waker::noop().clone()).unwrap());
-        publish(&server, "/a", 20_000);
-        let mut client = server.connect();
-        client.send("GET /stream/a HTTP/1.1\r\nHost: x\r\nLast-Event-ID: e-0\r\n\r\n");
-        head(&mut client);
-        client.read_opening();
-        let first = frames(1..=1);
-        assert_eq!(client.read_exactly(first.len()), first);
-        // Time enough: it leaves when it has everything, not before.
-        server.handle.drain(Duration::from_secs(5));
-        assert!(client.read_to_end() == frames(2..=20_000) && client.is_over());
-        drop(live);
-    }
-}
-
-#[test]
 fn a_new_stream_says_where_it_begins_and_when_to_come_back() {
     let config = Config { retry: Some(Duration::from_secs(2)), ..Config::default() };
     let server = Server::start_with(history(), config);

@@ -219,13 +219,6 @@ impl Client {
         self.chunks.as_ref().is_some_and(|chunks| chunks.is_over)
     }
 
-    /// What one read of the socket gives.
-    pub(crate) fn read_some(&mut self) -> String {
-        assert!(self.buffer.is_empty());
-        assert!(self.fill() > 0, "closed");
-        String::from_utf8(std::mem::take(&mut self.buffer)).unwrap()
-    }
-
     /// One finite answer: its head and body.
     pub(crate) fn read_answer(&mut self) -> (String, String) {
         let head = self.read_until(b"\r\n\r\n");

@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -223,16 +222,13 @@ fn a_signal_drains_and_exits_with_success() {
 /// Those who run containers kill what is late: neither streams nor a body that never comes hold the end up.
 #[test]
 fn a_drain_waits_for_nobody() {
-    let server = start(&["--drain", "500ms"]);
+    let server = start(&["--drain", "500ms", "--body-timeout", "720h"]);
     let _streams: Vec<_> = (0..20).map(|_| Stream::open(server.address, "/subscribe/a", &[])).collect();
     let mut late = TcpStream::connect(server.address).unwrap();
     late.write_all(b"POST /publish/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nx").unwrap();
     eventually(|| (get(server.address, "/health").body == "Active connections: 20").then_some(()));
-    let begun = Instant::now();
     server.signal(Signal::TERM);
     assert!(server.wait().success());
-    // Far more than any machine needs, and less than what it took to be killed.
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, eventually};
 
 /// A process that has said where it listens. Killed when dropped.
 pub(crate) struct Process {
@@ -49,7 +49,7 @@ impl Process {
     }
 
     pub(crate) fn wait(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        eventually(|| self.child.try_wait().unwrap())
     }
 }
 
