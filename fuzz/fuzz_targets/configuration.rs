@@ -36,6 +36,7 @@ fn apply(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "history-age" => config.history_age = duration(value)?,
         "max-lag" => config.max_lag = size(value)?,
         "max-body" => config.max_body = size(value)? as usize,
+        "max-buffered" => config.max_buffered = size(value)? as usize,
         "slow-consumer" => config.slow_consumers.push(text),
         "retry" => config.retry = Some(duration(value)?),
         "max-connections-per-ip" => config.max_connections_per_ip = value.parse().ok(),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::inbox::{Inbox, Message};
+use crate::ledger::Ledger;
 use crate::stream_end::StreamView;
 
 /// Steers and watches the event loops. Clones are alike and cheap; all may be used from any thread.
@@ -57,6 +59,14 @@ impl<S> Handle<S> {
         self.shared.streams.load(Ordering::Relaxed)
     }
 
+    /// Bytes of requests and answers that are held for their peers, over all connections that hold more than
+    /// [`ALLOWANCE_BYTES`](crate::ALLOWANCE_BYTES), and in bodies that the service has of them. At most
+    /// [`Config::max_buffered`](crate::Config::max_buffered).
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.shared.ledger.held()
+    }
+
     /// What has happened so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -68,6 +78,7 @@ impl<S> Handle<S> {
             lagged: read(&self.shared.lagged),
             stalled: read(&self.shared.stalled),
             skipped: read(&self.shared.skipped),
+            no_room: self.shared.ledger.refused(),
         }
     }
 
@@ -117,11 +128,14 @@ pub struct Counters {
     pub stalled: u64,
     /// Times that a reader fell too far behind and jumped to the present.
     pub skipped: u64,
+    /// Requests refused, and answers left out, because all connections together held as much as they may.
+    pub no_room: u64,
 }
 
 /// What all workers and handles share. Every field may be touched by any thread; none guards another.
 pub(crate) struct Shared<S> {
     pub(crate) inboxes: Box<[Arc<Inbox<S>>]>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) draining: AtomicBool,
     pub(crate) connections: AtomicUsize,
     pub(crate) streams: AtomicUsize,
@@ -133,9 +147,10 @@ pub(crate) struct Shared<S> {
 }
 
 impl<S> Shared<S> {
-    pub(crate) fn new(inboxes: Box<[Arc<Inbox<S>>]>) -> Shared<S> {
+    pub(crate) fn new(inboxes: Box<[Arc<Inbox<S>>]>, config: &Config) -> Shared<S> {
         Shared {
             inboxes,
+            ledger: Ledger::new(config.max_buffered),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),

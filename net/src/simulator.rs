@@ -31,6 +31,7 @@ use wire::{Shared as World, SimulatedSystem};
 use crate::config::Config;
 use crate::handle::{Handle, Shared};
 use crate::inbox::Inbox;
+use crate::ledger::{ALLOWANCE_BYTES, counted};
 use crate::reply::Reply;
 use crate::worker::{Now, Parts, Worker};
 
@@ -39,6 +40,9 @@ const STEPS: usize = 1_500;
 /// Calls of sockets in a pass, beside those for each stream: what the budgets of a pass come to, and some more.
 const MOST_CALLS: usize = 4096;
 
+/// What may be buffered in every other world: a few large bodies.
+const MAX_BUFFERED: usize = 150_000;
+
 struct Simulation {
     world: World,
     worker: Worker<Desk, SimulatedSystem>,
@@ -46,6 +50,7 @@ struct Simulation {
     handle: Handle<()>,
     desk: Arc<Desk>,
     hub: Hub,
+    max_buffered: usize,
     clients: Vec<Client>,
     published: Vec<Published>,
     now: Now,
@@ -59,7 +64,15 @@ impl Simulation {
         fastrand::seed(seed);
         let poll = mio::Poll::new().unwrap();
         let inbox = Arc::new(Inbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
-        let shared = Arc::new(Shared::new([Arc::clone(&inbox)].into()));
+        let max_buffered = if seed.is_multiple_of(2) { MAX_BUFFERED } else { usize::MAX };
+        let config = Config {
+            keepalive: Some(Duration::from_secs(1)),
+            retry: Some(Duration::from_secs(2)),
+            max_lag: 20_000,
+            max_buffered,
+            ..Config::default()
+        };
+        let shared = Arc::new(Shared::new([Arc::clone(&inbox)].into(), &config));
         let desk = Arc::new(Desk::default());
         let hub = Hub::new(HubConfig { epoch: 7, history_bytes: 64 << 10, ..HubConfig::default() });
         let world = Rc::new(RefCell::new(wire::World::new(seed)));
@@ -69,18 +82,13 @@ impl Simulation {
             shared: Arc::clone(&shared),
             service: Arc::clone(&desk),
             hub: hub.clone(),
-            config: Config {
-                keepalive: Some(Duration::from_secs(1)),
-                retry: Some(Duration::from_secs(2)),
-                max_lag: 20_000,
-                ..Config::default()
-            },
+            config,
             housekeeper: true,
         };
         let worker = Worker::new(parts, SimulatedSystem(Rc::clone(&world)), 1, now);
         let handle = Handle::new(shared);
         let (clients, published) = (Vec::new(), Vec::new());
-        Simulation { world, worker, inbox, handle, desk, hub, clients, published, now, _poll: poll }
+        Simulation { world, worker, inbox, handle, desk, hub, max_buffered, clients, published, now, _poll: poll }
     }
 
     fn run(mut self) {
@@ -112,7 +120,18 @@ impl Simulation {
             let calls = self.world.borrow().calls - before;
             let most = MOST_CALLS + 20 * self.handle.streams();
             assert!(calls <= most, "{calls} calls of sockets in one pass, {} streams", self.handle.streams());
+            self.check_ledger();
         }
+    }
+
+    /// What is counted is what is held, and bounded.
+    fn check_ledger(&self) {
+        let exchanges: usize = self.worker.exchanges().map(|exchange| counted(exchange.http.held())).sum();
+        let waiting = self.desk.waiting.lock().unwrap();
+        let bodies: usize = waiting.iter().map(|(_, _, body)| counted(body.len())).sum();
+        assert_eq!(self.handle.buffered(), exchanges + bodies);
+        let most = self.max_buffered.saturating_add(ALLOWANCE_BYTES * self.handle.connections());
+        assert!(self.handle.buffered() <= most, "{exchanges} bytes in exchanges, {bodies} in bodies");
     }
 
     fn come(&mut self) {
@@ -199,11 +218,11 @@ impl Simulation {
     /// Answers that take long come now, or never.
     fn answer_some(&mut self) {
         let waiting = std::mem::take(&mut *self.desk.waiting.lock().unwrap());
-        for (responder, answer) in waiting {
+        for (responder, answer, body) in waiting {
             if self.world.borrow_mut().random.u8(..10) == 0 {
                 responder.send(Reply::Response(Response::<Bytes>::new(answer)));
             } else {
-                self.desk.waiting.lock().unwrap().push((responder, answer));
+                self.desk.waiting.lock().unwrap().push((responder, answer, body));
             }
         }
     }
@@ -234,14 +253,16 @@ impl Simulation {
     /// Everyone has been told what it must have been told; who stayed and behaved, all of it.
     fn check_all(&self) {
         let world = self.world.borrow();
-        let mut live = 0;
+        let (mut live, mut refused) = (0, 0);
         for client in &self.clients {
             let told = client.check(&self.published);
             let wire = &world.wires[client.wire];
             if client.is_faulty || wire.is_refused {
                 continue;
             }
-            assert!(client.has_answers(), "the client on wire {} has not got all answers", client.wire);
+            let (has_answers, is_refused) = client.has_answers();
+            assert!(has_answers, "the client on wire {} has not got all answers", client.wire);
+            refused += u64::from(is_refused);
             // Who reads as slowly as its small socket lets it may be cut off.
             if let Role::Reader { filter, .. } = &client.role
                 && !wire.is_over
@@ -252,6 +273,9 @@ impl Simulation {
                 live += 1;
             }
         }
+        let no_room = self.handle.counters().no_room;
+        assert!(refused <= no_room, "{refused} are refused, {no_room} times there was no room");
+        assert!(self.max_buffered == MAX_BUFFERED || no_room == 0);
         let streams = self.handle.streams();
         assert!(streams >= live, "{streams} streams are counted, {live} are live");
         assert_eq!(self.desk.open(), streams);
@@ -267,7 +291,7 @@ impl Simulation {
         for _ in 0..100 {
             self.pass(Duration::from_secs(1));
         }
-        assert_eq!((self.handle.connections(), self.handle.streams()), (0, 0));
+        assert_eq!((self.handle.connections(), self.handle.streams(), self.handle.buffered()), (0, 0, 0));
         assert_eq!(self.desk.open(), 0);
         assert_eq!(self.hub.channels(), 0);
         assert!(self.worker.is_idle());

@@ -28,6 +28,8 @@ use sse_core::{Driver, Hub};
 
 use crate::config::Config;
 use crate::connection::{Connection, Role};
+#[cfg(test)]
+use crate::exchange::Exchange;
 use crate::handle::{Handle, Shared};
 use crate::inbox::{Inbox, Message};
 use crate::keepalive::keepalive_ticks;
@@ -215,6 +217,14 @@ impl<V: Service, Y: System> Worker<V, Y> {
     /// Whether the loop is to end: there is nothing to do any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    #[cfg(test)]
+    pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.connections.iter().filter_map(|(_, connection)| match &connection.role {
+            Role::Exchange(exchange) => Some(&**exchange),
+            Role::Stream(_) => None,
+        })
     }
 
     /// A connection's socket has become ready.

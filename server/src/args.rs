@@ -74,6 +74,11 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
     max_body: Size,
 
+    /// What is held in all of requests that are not answered and answers that are not taken, beyond 16 KiB for each
+    /// connection; what would be more is refused (503). At least twice --max-body
+    #[arg(long, env = "SSE_MAX_BUFFERED", value_name = "SIZE", default_value = "256MiB")]
+    max_buffered: Size,
+
     /// How long the head of a request may take
     #[arg(long, env = "SSE_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     head_timeout: Duration,
@@ -176,6 +181,7 @@ impl From<Args> for Config {
             max_connections: args.max_connections,
             max_connections_per_ip: args.max_connections_per_ip,
             max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
+            max_buffered: usize::try_from(args.max_buffered.0).unwrap_or(usize::MAX),
             head_timeout: args.head_timeout,
             body_timeout: args.body_timeout,
             idle_timeout: args.idle_timeout,
@@ -264,6 +270,7 @@ mod tests {
             ("--history-age", "old"),
             ("--max-lag", "1mb"),
             ("--max-body", "huge"),
+            ("--max-buffered", "most"),
             ("--retry", "2"),
             ("--head-timeout", "never"),
             ("--body-timeout", "60"),

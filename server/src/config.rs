@@ -57,6 +57,11 @@ pub struct Config {
     pub max_connections_per_ip: Option<usize>,
     /// Most bytes of a request's body.
     pub max_body: usize,
+    /// Most bytes of requests and answers that are held for their peers, over all connections: what has come of heads and
+    /// bodies, batches that wait for their turn, answers that are not taken yet (pages and streams are shared, and don't count).
+    /// What grows beyond is refused with `503`. Connections that hold at most 16 KiB each never are: they don't count, so that small
+    /// publishes and health checks are answered however much others send. At least twice [`max_body`](Self::max_body).
+    pub max_buffered: usize,
     /// How long a request's head may take, from its first byte or from the connection's start.
     pub head_timeout: Duration,
     /// How long nothing of a request's body may come. Once this is used up, it must have come at 1 KiB/s on average, too.
@@ -108,6 +113,7 @@ impl Default for Config {
             max_connections: None,
             max_connections_per_ip: None,
             max_body: 1024 * 1024,
+            max_buffered: 256 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(90),

@@ -13,6 +13,7 @@ use crate::publish;
 use crate::reply::{Kind, Reply, Responder};
 use crate::request::Request;
 use crate::session::Session;
+use crate::shed;
 
 /// Hands requests to the [`App`].
 pub(crate) struct Service(pub(crate) Arc<App>);
@@ -55,6 +56,7 @@ impl sse_net::Service for Service {
         tracing::debug!(peer = %peer.addr, %error, "no acceptable request");
         let mut response = Response::from(match error {
             RequestError::BodyTooLarge => publish::too_large(self.0.max_body),
+            RequestError::NoRoom => shed::no_room(),
             _ => Problem::from_error(error.status(), error),
         });
         self.0.cors.apply_unasked(response.headers_mut());

@@ -37,8 +37,8 @@ impl Shedder {
 
     /// What everyone else gets.
     pub(crate) fn response(&self) -> Response<Bytes> {
-        let seconds = fastrand::u32(RETRY_MS).div_ceil(1000);
-        let problem = Problem::unavailable("The server has as many connections as it may; try again shortly.", seconds);
+        let problem =
+            Problem::unavailable("The server has as many connections as it may; try again shortly.", seconds());
         problem.header(CONNECTION, HeaderValue::from_static("close")).into()
     }
 
@@ -46,6 +46,17 @@ impl Shedder {
     pub(crate) fn streams(&self) -> u64 {
         self.streams.load(Ordering::Relaxed)
     }
+}
+
+/// What a request gets for which, or for whose answer, there is no room.
+pub(crate) fn no_room() -> Problem {
+    let detail = "The server holds as much of requests and answers as it may (--max-buffered), and has no room for this one; \
+                  try again shortly.";
+    Problem::unavailable(detail, seconds())
+}
+
+fn seconds() -> u32 {
+    fastrand::u32(RETRY_MS).div_ceil(1000)
 }
 
 #[cfg(test)]

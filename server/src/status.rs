@@ -75,6 +75,7 @@ impl StatusBoard {
             facts: &self.facts,
             hub: &self.hub,
             counters: handle.counters(),
+            buffered: handle.buffered(),
             draining: handle.is_draining(),
             shed: self.shedder.streams(),
         }

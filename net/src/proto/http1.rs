@@ -45,6 +45,9 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 /// when a body is refused.
 const LINGER_BYTES: usize = 1 << 20;
 
+/// Bytes read at a time where no body is expected. What a peer pipelines may wait in its socket.
+const HEAD_READ_BYTES: usize = 8 << 10;
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -90,6 +93,8 @@ pub struct Http1 {
     /// Received, and from `consumed` on not yet understood.
     input: Vec<u8>,
     consumed: usize,
+    /// Bytes of the head of the request that is under way.
+    head_bytes: usize,
     output: Output,
     /// When the state has lasted too long.
     deadline: Option<Instant>,
@@ -144,6 +149,7 @@ impl Http1 {
             state: State::Rest,
             input: Vec::new(),
             consumed: 0,
+            head_bytes: 0,
             output: Output::default(),
             deadline: Some(now + timeouts.head),
             output_pace: Pace::new(now, timeouts.stall),
@@ -165,6 +171,34 @@ impl Http1 {
     pub fn is_idle(&self) -> bool {
         let at_rest = matches!(self.state, State::Rest) && self.unread().is_empty() && self.output.is_empty();
         at_rest && self.answers > 0
+    }
+
+    /// Bytes that are held for this peer: of requests that are not answered, but for a body that is handed over; and of
+    /// answers that are not sent, but for bodies that others have too.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let body = if let State::Body(message) = &self.state { message.1.held() } else { 0 };
+        self.input.capacity() + self.head_bytes + body + self.output.held()
+    }
+
+    /// There is no room for what is held. A request that is not whole is refused, and what is pipelined behind another let
+    /// go.
+    pub fn handle_shortage(&mut self) {
+        match self.state {
+            State::Rest | State::Head(_) | State::Body(_) => self.refuse(RequestError::NoRoom),
+            State::Asked => self.last = true,
+            _ => return,
+        }
+        self.drop_input();
+    }
+
+    /// The most bytes that [`handle_bytes`](Self::handle_bytes) should be given at a time.
+    #[must_use]
+    pub fn most_to_read(&self) -> usize {
+        match self.state {
+            State::Body(_) | State::Lingering { .. } => usize::MAX,
+            _ => HEAD_READ_BYTES,
+        }
     }
 
     /// Bytes came from the peer.
@@ -225,8 +259,7 @@ impl Http1 {
             }
             Admission::Nothing => {
                 self.answer.keep_alive = false;
-                self.input = Vec::new();
-                self.consumed = 0;
+                self.drop_input();
                 self.begin_body(now, Head { framing: Framing::Length(0), ..head }, 0);
             }
         }
@@ -354,6 +387,7 @@ impl Http1 {
         };
         let head = parse_head(&unread[..end], &self.limits)?;
         self.consumed += end;
+        self.head_bytes = end;
         self.answer = AnswerForm {
             head_only: head.request.method() == Method::HEAD,
             keep_alive: head.keep_alive,
@@ -403,8 +437,7 @@ impl Http1 {
             self.close();
             return Action::Close;
         }
-        self.input = Vec::new();
-        self.consumed = 0;
+        self.drop_input();
         self.state = State::Lingering { left: self.limits.body_bytes.max(LINGER_BYTES) };
         self.deadline = Some(now + LINGER_TIME);
         Action::Finish
@@ -423,6 +456,7 @@ impl Http1 {
     fn finish_answer(&mut self, now: Instant, close: bool) {
         debug_assert!(matches!(self.state, State::Asked), "an answer without a question: {:?}", self.state);
         self.answers += 1;
+        self.head_bytes = 0;
         if close {
             self.state = State::Answered;
             self.deadline = None;
@@ -436,14 +470,15 @@ impl Http1 {
     fn refuse(&mut self, error: RequestError) {
         // What follows on the connection can't be told apart any more.
         self.last = true;
+        self.head_bytes = 0;
         self.state = State::Refused(error);
     }
 
     fn close(&mut self) {
         self.state = State::Closed;
         self.deadline = None;
-        self.input = Vec::new();
-        self.consumed = 0;
+        self.head_bytes = 0;
+        self.drop_input();
     }
 
     /// Some clients send CRLF after a body; a server should read past it (RFC 9112 §2.2).
@@ -460,9 +495,13 @@ impl Http1 {
     /// A connection at rest keeps no buffer.
     fn release_input(&mut self) {
         if self.unread().is_empty() {
-            self.input = Vec::new();
-            self.consumed = 0;
+            self.drop_input();
         }
+    }
+
+    fn drop_input(&mut self) {
+        self.input = Vec::new();
+        self.consumed = 0;
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `/read/…`, `/skip/…` | a stream of that namespace, whose reader is disconnected or skips when it lags |
 //! | `/echo/…` | the path, at once |
 //! | `/later/…` | the path, when the simulation says so |
+//! | `/large/…` | the path, and much more |
 //! | `/nothing` | refused before its body comes |
 
 use std::sync::Mutex;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use sse_core::Filter;
 
+use super::client;
 use crate::proto::{Admission, RequestError};
 use crate::reply::{Reply, SlowConsumer, StreamReply};
 use crate::responder::Responder;
@@ -22,8 +24,8 @@ use crate::stream_end::StreamEnd;
 
 #[derive(Default)]
 pub(super) struct Desk {
-    /// Who waits for an answer, and which.
-    pub(super) waiting: Mutex<Vec<(Responder<()>, Bytes)>>,
+    /// Who waits for an answer, which, and the body of the request.
+    pub(super) waiting: Mutex<Vec<(Responder<()>, Bytes, Bytes)>>,
     opened: AtomicUsize,
     closed: AtomicUsize,
 }
@@ -48,9 +50,9 @@ impl Service for Desk {
 
     fn call(&self, request: Request<Bytes>, context: &Context<'_, ()>) -> Reply<()> {
         let path = request.uri().path();
-        let answer = Bytes::from(format!("{path} {}", request.body().len()));
+        let answer = Bytes::from(client::answer(path, request.body().len()));
         if path.starts_with("/later/") {
-            self.waiting.lock().unwrap().push((context.responder(), answer));
+            self.waiting.lock().unwrap().push((context.responder(), answer, request.into_body()));
             return Reply::Later;
         }
         for (prefix, slow_consumer) in [("/read", SlowConsumer::Disconnect), ("/skip", SlowConsumer::Skip)] {

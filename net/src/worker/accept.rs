@@ -1,6 +1,7 @@
 //! Accepting connections.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::Worker;
 use crate::config::EXCESS_CONNECTIONS;
 use crate::connection::{Connection, Role};
 use crate::exchange::Exchange;
+use crate::ledger::Account;
 use crate::proto::{Http1, Timeouts};
 use crate::service::{Peer, Service};
 use crate::system::{Recovery, System, recovery};
@@ -99,7 +101,8 @@ impl<V: Service, Y: System> Worker<V, Y> {
         }
         let deadline = self.timers.tick_after(now + timeouts.head);
         let armed_for = self.timers.arm(deadline, Timer::Deadline(key));
-        let exchange = Exchange::new(http, Peer { addr, excess }, armed_for);
+        let exchange =
+            Exchange::new(http, Peer { addr, excess }, Account::new(Arc::clone(&self.shared.ledger)), armed_for);
         vacancy.fill(Connection { socket, role: Role::Exchange(Box::new(exchange)) });
         self.shared.connections.fetch_add(1, Ordering::Relaxed); // a count on its own
     }

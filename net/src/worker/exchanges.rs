@@ -92,7 +92,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
             Step::Close => Outcome::Close,
             Step::Admit(head) => {
                 let admission = self.service.admit(&head.request, &exchange.peer);
-                exchange.http.handle_admission(self.now.instant, head, admission);
+                exchange.admit(head, admission, self.now.instant);
                 Outcome::Go
             }
             Step::Ask(request) => self.ask(key, request),
@@ -146,9 +146,15 @@ impl<V: Service, Y: System> Worker<V, Y> {
     fn respond(&mut self, key: Key, response: Response<Bytes>) {
         self.refresh_date();
         let Some(connection) = self.connections.get_mut(key) else { return };
-        if let Role::Exchange(exchange) = &mut connection.role {
-            exchange.http.handle_response(self.now.instant, response, &self.date);
-        }
+        let Role::Exchange(exchange) = &mut connection.role else { return };
+        let response = if exchange.has_room_for(&response) {
+            response
+        } else {
+            // It is the one thing that can be let go. Who answers at length to what can't be asked twice shares the bytes.
+            exchange.http.set_last();
+            self.service.refuse(&RequestError::NoRoom, &exchange.peer)
+        };
+        exchange.respond(response, &self.date, self.now.instant);
     }
 
     /// An answer of our own, for want of one from the service.
@@ -216,7 +222,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
             return; // Another timer, for an earlier time, has taken this one's place.
         }
         exchange.armed_for = u64::MAX;
-        exchange.http.handle_timeout(now);
+        exchange.handle_timeout(now);
         self.call_attention(key);
     }
 

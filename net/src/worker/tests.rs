@@ -76,7 +76,7 @@ impl Bench {
         let system = MioSystem::new(vec![Listener::Tcp(listener)], poll.registry().try_clone().unwrap()).unwrap();
         let parts = Parts {
             inbox: Arc::clone(&inbox),
-            shared: Arc::new(Shared::new([inbox].into())),
+            shared: Arc::new(Shared::new([inbox].into(), &Config::default())),
             service: Arc::new(Desk::default()),
             hub: Hub::new(hub),
             config: Config::default(),

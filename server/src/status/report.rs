@@ -18,6 +18,8 @@ pub(super) struct Report<'a> {
     pub(super) facts: &'a Facts,
     pub(super) hub: &'a Hub,
     pub(super) counters: Counters,
+    /// Bytes of requests and answers that are held for their peers.
+    pub(super) buffered: usize,
     pub(super) draining: bool,
     /// Subscribers turned away since the start.
     pub(super) shed: u64,
@@ -26,7 +28,7 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     /// The document, with these streams.
     pub(super) fn write(&self, mut rows: Vec<Row>) -> Vec<u8> {
-        let &Report { facts, hub, ref counters, draining, shed } = self;
+        let &Report { facts, hub, ref counters, draining, shed, .. } = self;
         rows.sort_by_key(|row| row.opened);
         let now = Instant::now();
         let status = Status {
@@ -45,6 +47,7 @@ impl Report<'_> {
             disconnected: Disconnected { lagged: counters.lagged, stalled: counters.stalled },
             slow_consumers: SlowConsumers::from(counters),
             resumes: Resumptions::from(&hub.resumes()),
+            limits: Limits::from(self),
             lag: Lag::over(rows.iter().map(|row| row.lag)),
         };
         serde_json::to_vec(&status).expect("strings and numbers are always JSON")
@@ -116,6 +119,7 @@ struct Status<'a> {
     disconnected: Disconnected,
     slow_consumers: SlowConsumers,
     resumes: Resumptions,
+    limits: Limits,
     lag: Lag,
 }
 
@@ -136,6 +140,21 @@ struct SlowConsumers {
 impl From<&Counters> for SlowConsumers {
     fn from(counters: &Counters) -> SlowConsumers {
         SlowConsumers { disconnected: counters.lagged, skipped: counters.skipped }
+    }
+}
+
+/// What is limited: how much of it there is now, and how often a limit was reached since the start.
+#[derive(Serialize)]
+struct Limits {
+    /// Bytes of requests and answers that are held for their peers.
+    buffered_bytes: usize,
+    /// Requests refused, and answers left out, for want of room for them.
+    buffered_refused: u64,
+}
+
+impl From<&Report<'_>> for Limits {
+    fn from(report: &Report<'_>) -> Limits {
+        Limits { buffered_bytes: report.buffered, buffered_refused: report.counters.no_room }
     }
 }
 

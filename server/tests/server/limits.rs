@@ -1,5 +1,8 @@
 //! Who is turned away, and how.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use sse_server::http::Method;
 use sse_server::{Config, Filter, Reply, Server};
 
@@ -83,4 +86,69 @@ fn who_does_not_read_is_let_go() {
     let status = server.get("/admin/status.json").json();
     assert_eq!(status["disconnected"]["lagged"], 1, "{status}");
     assert_eq!(status["slow_consumers"], serde_json::json!({ "disconnected": 1, "skipped": 0 }));
+}
+
+/// What `status.json` says of this limit.
+fn limit(server: &Running, name: &str) -> u64 {
+    server.get("/admin/status.json").json()["limits"][name].as_u64().unwrap()
+}
+
+/// Whether anything has come.
+fn is_answered(client: &TcpStream) -> bool {
+    client.set_nonblocking(true).unwrap();
+    let length = client.peek(&mut [0]);
+    client.set_nonblocking(false).unwrap();
+    length.is_ok_and(|length| length > 0)
+}
+
+/// Bodies of a mebibyte, of which the last byte never comes: no more than sixteen of them fit.
+#[test]
+fn what_strangers_make_us_hold_is_bounded() {
+    const CLIENTS: usize = 300;
+    let server = Running::new(Config { max_buffered: 16 << 20, ..config() });
+    let head = format!("POST /publish/a HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", server.address(), 1 << 20);
+    let body = vec![b'x'; (1 << 20) - 1];
+    let mut clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = TcpStream::connect(server.address()).unwrap();
+            client.write_all(head.as_bytes()).unwrap();
+            client.write_all(&body).unwrap();
+            client
+        })
+        .collect();
+    eventually(|| (clients.iter().filter(|client| is_answered(client)).count() >= CLIENTS - 16).then_some(()));
+    let buffered = limit(&server, "buffered_bytes");
+    assert!((8 << 20..=16 << 20).contains(&buffered), "{buffered}");
+    assert!(limit(&server, "buffered_refused") >= CLIENTS as u64 - 16);
+
+    let refused = clients.iter_mut().find(|client| is_answered(client)).unwrap();
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: "), "{answer}");
+    assert!(answer.contains("\r\nConnection: close\r\n") && answer.contains("--max-buffered"), "{answer}");
+
+    let mut stream = server.subscribe("/subscribe/b");
+    assert_eq!(server.post("/publish/b", "small").status, 200);
+    stream.expect("data:small\n\n");
+    assert_eq!(server.get("/health").status, 200);
+
+    drop(clients);
+    eventually(|| (limit(&server, "buffered_bytes") == 0).then_some(()));
+    assert_eq!(server.post("/publish/b", &"x".repeat(60_000)).status, 200);
+}
+
+/// What is announced is not what is held.
+#[test]
+fn announcing_bodies_takes_no_room() {
+    let server = Running::new(Config { max_buffered: 2 << 20, ..config() });
+    let head = format!("POST /publish/a HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", server.address(), 1 << 20);
+    let _clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = TcpStream::connect(server.address()).unwrap();
+            client.write_all(head.as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    assert_eq!(server.post("/publish/b", &"x".repeat(1 << 19)).status, 200);
+    assert_eq!(limit(&server, "buffered_refused"), 0);
 }
