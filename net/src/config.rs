@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::proto;
 
-/// Connections that each worker serves beyond [`Config::max_connections`], so that each can be told why it is turned away.
+/// Connections too many that each worker takes up at a time, be it for [`Config::max_connections`] or for want of a
+/// [permit](crate::Service::accept), so that each can be told why it is turned away.
 /// What comes beyond these is dropped.
 pub const EXCESS_CONNECTIONS: usize = 64;
 

@@ -1,6 +1,7 @@
 //! A connection's requests and answers, between its socket and the HTTP state machine.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,14 +9,16 @@ use http::{Request, Response};
 
 use crate::ledger::{ALLOWANCE_BYTES, Account, counted_body};
 use crate::proto::{Action, Admission, DateLine, Head, Http1, RequestError, own_bytes};
-use crate::service::Peer;
+use crate::service::{Excess, Peer};
 use crate::socket::{Socket, read, write};
 use crate::system::Readiness;
 
 /// Requests and answers.
-pub(crate) struct Exchange {
+pub(crate) struct Exchange<P> {
     pub(crate) http: Http1,
     pub(crate) peer: Peer,
+    /// Its right to be there, or why it is one connection too many.
+    pub(crate) permit: Result<P, Excess>,
     /// What it holds, on the ledger.
     account: Account,
     /// The number of the request that awaits its answer.
@@ -49,11 +52,18 @@ pub(crate) enum Step {
     Refuse(RequestError),
 }
 
-impl Exchange {
-    pub(crate) fn new(http: Http1, peer: Peer, account: Account, armed_for: u64) -> Exchange {
+impl<P> Exchange<P> {
+    pub(crate) fn new(
+        http: Http1,
+        addr: SocketAddr,
+        permit: Result<P, Excess>,
+        account: Account,
+        armed_for: u64,
+    ) -> Exchange<P> {
         Exchange {
             http,
-            peer,
+            peer: Peer { addr, excess: permit.as_ref().err().copied() },
+            permit,
             account,
             request: None,
             armed_for,

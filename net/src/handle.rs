@@ -59,6 +59,13 @@ impl<S> Handle<S> {
         self.shared.streams.load(Ordering::Relaxed)
     }
 
+    /// Streams that are still owed what they had missed when they came back.
+    #[must_use]
+    pub fn replays(&self) -> usize {
+        // Relaxed: a count on its own.
+        self.shared.replays.load(Ordering::Relaxed)
+    }
+
     /// Bytes of requests and answers that are held for their peers, over all connections that hold more than
     /// [`ALLOWANCE_BYTES`](crate::ALLOWANCE_BYTES), and in bodies that the service has of them. At most
     /// [`Config::max_buffered`](crate::Config::max_buffered).
@@ -78,6 +85,9 @@ impl<S> Handle<S> {
             lagged: read(&self.shared.lagged),
             stalled: read(&self.shared.stalled),
             skipped: read(&self.shared.skipped),
+            full: read(&self.shared.full),
+            unpermitted: read(&self.shared.unpermitted),
+            dropped: read(&self.shared.dropped),
             no_room: self.shared.ledger.refused(),
         }
     }
@@ -128,6 +138,13 @@ pub struct Counters {
     pub stalled: u64,
     /// Times that a reader fell too far behind and jumped to the present.
     pub skipped: u64,
+    /// Connections that were one too many for [`Config::max_connections`](crate::Config::max_connections).
+    pub full: u64,
+    /// Connections that the service had no permit for ([`Service::accept`](crate::Service::accept)).
+    pub unpermitted: u64,
+    /// Those of the last two that were closed without a word, since there were
+    /// [`EXCESS_CONNECTIONS`](crate::EXCESS_CONNECTIONS) too many already.
+    pub dropped: u64,
     /// Requests refused, and answers left out, because all connections together held as much as they may.
     pub no_room: u64,
 }
@@ -139,11 +156,15 @@ pub(crate) struct Shared<S> {
     pub(crate) draining: AtomicBool,
     pub(crate) connections: AtomicUsize,
     pub(crate) streams: AtomicUsize,
+    pub(crate) replays: AtomicUsize,
     pub(crate) accepted: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
     pub(crate) lagged: AtomicU64,
     pub(crate) stalled: AtomicU64,
     pub(crate) skipped: AtomicU64,
+    pub(crate) full: AtomicU64,
+    pub(crate) unpermitted: AtomicU64,
+    pub(crate) dropped: AtomicU64,
 }
 
 impl<S> Shared<S> {
@@ -154,11 +175,15 @@ impl<S> Shared<S> {
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
+            replays: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
             lagged: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            full: AtomicU64::new(0),
+            unpermitted: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
         }
     }
 }

@@ -47,6 +47,7 @@
 //!
 //! # How to use it
 //! ```
+//! use std::net::SocketAddr;
 //! use std::sync::Arc;
 //! use bytes::Bytes;
 //! use http::{Request, Response};
@@ -57,8 +58,13 @@
 //!
 //! impl Service for Pets {
 //!     type Session = ();
+//!     type Permit = ();
 //!
-//!     fn call(&self, request: Request<Bytes>, _: &Context<'_, ()>) -> Reply<()> {
+//!     fn accept(&self, _: &SocketAddr) -> Option<()> {
+//!         Some(())
+//!     }
+//!
+//!     fn call(&self, request: Request<Bytes>, _: &Context<'_, Self>) -> Reply<()> {
 //!         let Ok(filter) = Filter::parse(request.uri().path()) else {
 //!             return Reply::Response(Response::builder().status(404).body(Bytes::new()).unwrap());
 //!         };
@@ -141,6 +147,6 @@ pub use listener::Listeners;
 pub use proto::{Admission, RequestError};
 pub use reply::{Reply, SlowConsumer, StreamReply};
 pub use responder::Responder;
-pub use service::{Context, Peer, Service};
+pub use service::{Context, Excess, Peer, Service};
 pub use stream_end::{EndReason, StreamEnd, StreamView};
 pub use workers::Workers;

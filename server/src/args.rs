@@ -66,9 +66,14 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_CONNECTIONS", value_name = "N")]
     max_connections: Option<usize>,
 
-    /// Streams open at once from one client address, or one /64 of IPv6 [default: no limit]
+    /// Connections at once from one client address, or one /64 of IPv6; behind a trusted proxy, streams of a client
+    /// [default: no limit]
     #[arg(long, env = "SSE_MAX_CONNECTIONS_PER_IP", value_name = "N")]
     max_connections_per_ip: Option<usize>,
+
+    /// Streams that get at once what they had missed; others that resume are told to come again
+    #[arg(long, env = "SSE_MAX_REPLAYS", value_name = "N", default_value = "16384")]
+    max_replays: usize,
 
     /// Largest body of a request: an event, or a batch
     #[arg(long, env = "SSE_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
@@ -180,6 +185,7 @@ impl From<Args> for Config {
             retry: (!args.retry.is_zero()).then_some(args.retry),
             max_connections: args.max_connections,
             max_connections_per_ip: args.max_connections_per_ip,
+            max_replays: args.max_replays,
             max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
             max_buffered: usize::try_from(args.max_buffered.0).unwrap_or(usize::MAX),
             head_timeout: args.head_timeout,

@@ -210,6 +210,7 @@ pub(crate) fn app(
         publish: config.publish,
         batches: Batches::default(),
         max_body: config.max_body,
+        max_replays: at_least_one("max-replays", config.max_replays)?.get(),
         routes: table,
         hub,
         router,
@@ -291,6 +292,7 @@ mod tests {
         assert_eq!(setting(Config { prefix: "/admin".to_owned(), ..config() }), "prefix");
         assert_eq!(setting(Config { max_connections: Some(0), ..config() }), "max-connections");
         assert_eq!(setting(Config { max_connections_per_ip: Some(0), ..config() }), "max-connections-per-ip");
+        assert_eq!(setting(Config { max_replays: 0, ..config() }), "max-replays");
         assert_eq!(setting(Config { max_body: 9, max_buffered: 17, ..config() }), "max-buffered");
         assert_eq!(setting(Config { max_body: usize::MAX, ..config() }), "max-body");
         let zero = Duration::ZERO;

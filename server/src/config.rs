@@ -52,9 +52,13 @@ pub struct Config {
     /// `None`: as many as the limit on file descriptors (`RLIMIT_NOFILE`, which binding raises as far as the system lets
     /// it be) allows, less a reserve.
     pub max_connections: Option<usize>,
-    /// Streams open at once from one client address; addresses of IPv6 with the same first 64 bits count as one. `None` means no
-    /// limit.
+    /// Connections at once from one client address, whatever they ask for; addresses of IPv6 with the same first 64 bits count as
+    /// one. Who comes from one of [`trusted_proxies`](Self::trusted_proxies) has connections for many clients, and is not counted:
+    /// its clients' streams are, by the address that it names. `None` means no limit.
     pub max_connections_per_ip: Option<usize>,
+    /// Streams that may be owed at once what they had missed when they came back. Beyond it, who comes back with `Last-Event-ID`
+    /// is told to come again, as on a full server; it loses nothing as long as the history has it.
+    pub max_replays: usize,
     /// Most bytes of a request's body.
     pub max_body: usize,
     /// Most bytes of requests and answers that are held for their peers, over all connections: what has come of heads and
@@ -112,6 +116,7 @@ impl Default for Config {
             retry: Some(Duration::from_secs(2)),
             max_connections: None,
             max_connections_per_ip: None,
+            max_replays: 16_384,
             max_body: 1024 * 1024,
             max_buffered: 256 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),

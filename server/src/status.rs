@@ -76,8 +76,9 @@ impl StatusBoard {
             hub: &self.hub,
             counters: handle.counters(),
             buffered: handle.buffered(),
+            replays: handle.replays(),
             draining: handle.is_draining(),
-            shed: self.shedder.streams(),
+            shedder: &self.shedder,
         }
         .write(rows)
     }

@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// Whether all answers have come that come at all, and whether some don't for want of room.
+    /// Whether all answers have come that come at all, and whether some were refused.
     pub(super) fn has_answers(&self) -> (bool, bool) {
         match &self.role {
             Role::Asker { answers } | Role::Reader { answers, .. } => {
@@ -157,7 +157,8 @@ fn split_head(bytes: &[u8]) -> Option<(String, &[u8])> {
 /// What has come of the answers.
 struct Taken<'a> {
     has_all: bool,
-    /// There was no room for all: one was refused, or what was pipelined behind it let go.
+    /// The connection was one too many; or there was no room for all, so that one was refused, or what was pipelined behind
+    /// it let go.
     is_refused: bool,
     rest: &'a [u8],
 }
@@ -168,7 +169,7 @@ fn take_answers<'a>(mut received: &'a [u8], answers: &[String]) -> Taken<'a> {
     while count < answers.len()
         && let Some((head, rest)) = split_head(received)
     {
-        if head.starts_with("http/1.1 503") {
+        if head.starts_with("http/1.1 503") || head.starts_with("http/1.1 408") {
             assert!(head.contains("connection: close") && rest.is_empty(), "{head}");
             return Taken { has_all: false, is_refused: true, rest };
         }

@@ -8,8 +8,9 @@
 //! | `/large/…` | the path, and much more |
 //! | `/nothing` | refused before its body comes |
 
-use std::sync::Mutex;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -22,15 +23,29 @@ use crate::responder::Responder;
 use crate::service::{Context, Peer, Service};
 use crate::stream_end::StreamEnd;
 
-#[derive(Default)]
+/// Clones of one.
+pub(super) type Permit = Arc<()>;
+
 pub(super) struct Desk {
+    permit: Permit,
+    most_permits: usize,
     /// Who waits for an answer, which, and the body of the request.
-    pub(super) waiting: Mutex<Vec<(Responder<()>, Bytes, Bytes)>>,
+    pub(super) waiting: Mutex<Vec<(Responder<Permit>, Bytes, Bytes)>>,
     opened: AtomicUsize,
     closed: AtomicUsize,
 }
 
 impl Desk {
+    pub(super) fn new(most_permits: usize) -> Desk {
+        let (opened, closed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Desk { permit: Arc::new(()), most_permits, waiting: Mutex::default(), opened, closed }
+    }
+
+    /// Permits that are out.
+    pub(super) fn permits(&self) -> usize {
+        Arc::strong_count(&self.permit) - 1
+    }
+
     /// Streams that it has been told of, and of whose end it has not.
     pub(super) fn open(&self) -> usize {
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed); // a count on its own
@@ -39,7 +54,12 @@ impl Desk {
 }
 
 impl Service for Desk {
-    type Session = ();
+    type Session = Permit;
+    type Permit = Permit;
+
+    fn accept(&self, _: &SocketAddr) -> Option<Permit> {
+        (self.permits() < self.most_permits).then(|| Arc::clone(&self.permit))
+    }
 
     fn admit(&self, head: &Request<()>, _: &Peer) -> Admission {
         match head.uri().path() {
@@ -48,7 +68,7 @@ impl Service for Desk {
         }
     }
 
-    fn call(&self, request: Request<Bytes>, context: &Context<'_, ()>) -> Reply<()> {
+    fn call(&self, request: Request<Bytes>, context: &Context<'_, Self>) -> Reply<Permit> {
         let path = request.uri().path();
         let answer = Bytes::from(client::answer(path, request.body().len()));
         if path.starts_with("/later/") {
@@ -58,7 +78,8 @@ impl Service for Desk {
         for (prefix, slow_consumer) in [("/read", SlowConsumer::Disconnect), ("/skip", SlowConsumer::Skip)] {
             if let Some(namespace) = path.strip_prefix(prefix) {
                 let id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap().into());
-                let reply = StreamReply::new(Response::new(()), Filter::parse(namespace).unwrap(), ());
+                let permit = context.permit().cloned().unwrap_or_default();
+                let reply = StreamReply::new(Response::new(()), Filter::parse(namespace).unwrap(), permit);
                 return Reply::Stream(StreamReply { last_event_id: id, slow_consumer, ..reply });
             }
         }
@@ -71,11 +92,11 @@ impl Service for Desk {
         response
     }
 
-    fn opened(&self, (): &()) {
+    fn opened(&self, _: &Permit) {
         self.opened.fetch_add(1, Ordering::Relaxed); // a count on its own
     }
 
-    fn closed(&self, (): (), _: StreamEnd) {
+    fn closed(&self, _: Permit, _: StreamEnd) {
         self.closed.fetch_add(1, Ordering::Relaxed); // a count on its own
     }
 }

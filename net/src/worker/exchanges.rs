@@ -104,10 +104,11 @@ impl<V: Service, Y: System> Worker<V, Y> {
     fn ask(&mut self, key: Key, request: Request<Bytes>) -> Outcome {
         self.requests += 1;
         let number = self.requests;
-        let Some(exchange) = self.exchange(key) else { return Outcome::Rest };
+        let Some(connection) = self.connections.get_mut(key) else { return Outcome::Rest };
+        let Role::Exchange(exchange) = &mut connection.role else { return Outcome::Rest };
         exchange.request = Some(number);
-        let peer = exchange.peer;
-        let context = Context::new(&peer, &self.handle, &self.inbox, Ticket { key, request: number });
+        let ticket = Ticket { key, request: number };
+        let context = Context::new(&exchange.peer, &exchange.permit, &self.handle, &self.inbox, ticket);
         match self.service.call(request, &context) {
             Reply::Later if context.is_deferred() => {}
             reply => self.answer(key, Some(reply)),
@@ -226,7 +227,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
         self.call_attention(key);
     }
 
-    fn exchange(&mut self, key: Key) -> Option<&mut Exchange> {
+    fn exchange(&mut self, key: Key) -> Option<&mut Exchange<V::Permit>> {
         match &mut self.connections.get_mut(key)?.role {
             Role::Exchange(exchange) => Some(exchange),
             Role::Stream(_) => None,

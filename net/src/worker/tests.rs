@@ -30,8 +30,13 @@ struct Desk {
 
 impl Service for Desk {
     type Session = ();
+    type Permit = ();
 
-    fn call(&self, request: Request<Bytes>, _: &Context<'_, ()>) -> Reply<()> {
+    fn accept(&self, _: &SocketAddr) -> Option<()> {
+        Some(())
+    }
+
+    fn call(&self, request: Request<Bytes>, _: &Context<'_, Self>) -> Reply<()> {
         match request.uri().path() {
             path @ ("/stream" | "/skip" | "/gone") => {
                 if path == "/gone" {
@@ -95,7 +100,7 @@ impl Bench {
     }
 
     /// The one connection.
-    fn connection(&self) -> (Key, &Connection<SystemSocket, ()>) {
+    fn connection(&self) -> (Key, &Connection<SystemSocket, (), ()>) {
         self.worker.connections.iter().next().unwrap()
     }
 

@@ -12,6 +12,7 @@ use sse_net::{Counters, StreamView};
 use super::facts::Facts;
 use crate::namespaces::Namespaces;
 use crate::session::Session;
+use crate::shed::Shedder;
 
 /// What the document says, beside the streams.
 pub(super) struct Report<'a> {
@@ -20,15 +21,16 @@ pub(super) struct Report<'a> {
     pub(super) counters: Counters,
     /// Bytes of requests and answers that are held for their peers.
     pub(super) buffered: usize,
+    /// Streams that catch up.
+    pub(super) replays: usize,
     pub(super) draining: bool,
-    /// Subscribers turned away since the start.
-    pub(super) shed: u64,
+    pub(super) shedder: &'a Shedder,
 }
 
 impl Report<'_> {
     /// The document, with these streams.
     pub(super) fn write(&self, mut rows: Vec<Row>) -> Vec<u8> {
-        let &Report { facts, hub, ref counters, draining, shed, .. } = self;
+        let &Report { facts, hub, ref counters, draining, shedder, .. } = self;
         rows.sort_by_key(|row| row.opened);
         let now = Instant::now();
         let status = Status {
@@ -43,7 +45,7 @@ impl Report<'_> {
             draining,
             channels: hub.channels(),
             accepted: counters.accepted,
-            shed,
+            shed: shedder.streams(),
             disconnected: Disconnected { lagged: counters.lagged, stalled: counters.stalled },
             slow_consumers: SlowConsumers::from(counters),
             resumes: Resumptions::from(&hub.resumes()),
@@ -150,11 +152,29 @@ struct Limits {
     buffered_bytes: usize,
     /// Requests refused, and answers left out, for want of room for them.
     buffered_refused: u64,
+    /// Connections that were one too many for the server, or for their network.
+    connections_full: u64,
+    connections_per_address: u64,
+    /// Those of both that were closed without a word.
+    connections_dropped: u64,
+    /// Streams that catch up.
+    replays: usize,
+    /// Subscribers turned away because too many did.
+    replays_refused: u64,
 }
 
 impl From<&Report<'_>> for Limits {
     fn from(report: &Report<'_>) -> Limits {
-        Limits { buffered_bytes: report.buffered, buffered_refused: report.counters.no_room }
+        let &Report { ref counters, buffered, replays, shedder, .. } = report;
+        Limits {
+            buffered_bytes: buffered,
+            buffered_refused: counters.no_room,
+            connections_full: counters.full,
+            connections_per_address: counters.unpermitted,
+            connections_dropped: counters.dropped,
+            replays,
+            replays_refused: shedder.replays(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use sse_server::http::Method;
 use sse_server::{Config, Filter, Reply, Server};
 
-use crate::support::{Response, Running, Stream, config, eventually};
+use crate::support::{Response, Running, Stream, config, eventually, with_history};
 
 /// A stream that says when to return and ends.
 #[track_caller]
@@ -71,6 +71,61 @@ fn an_address_has_its_share() {
 
     drop(one);
     eventually(|| Some(from("192.0.2.1")).filter(|stream| !is_shed(&stream.head)));
+}
+
+/// All connections count, and one that becomes a stream counts once.
+#[test]
+fn an_address_has_its_share_of_connections() {
+    let server = Running::new(Config { max_connections_per_ip: Some(3), ..config() });
+    // Connections are accepted in the order in which they come.
+    let idle = TcpStream::connect(server.address()).unwrap();
+    let _one = server.subscribe("/subscribe/a");
+    let mut two = server.subscribe("/subscribe/a");
+
+    let refused = server.get("/health");
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some() && refused.header("connection") == Some("close"), "{refused:?}");
+    assert!(refused.problem().contains("--max-connections-per-ip"), "{refused:?}");
+    assert_eq!(server.post("/publish/a", "unheard").status, 429);
+    assert_shed(server.subscribe("/subscribe/a"));
+    assert_eq!(server.get("/healthz").status, 200);
+
+    drop(idle);
+    eventually(|| (server.post("/publish/a", "1").status == 200).then_some(()));
+    two.expect("data:1\n\n");
+    eventually(|| (server.get("/health").status == 200).then_some(()));
+    assert!(limit(&server, "connections_per_address") >= 4);
+    assert_eq!(limit(&server, "connections_full"), 0);
+}
+
+/// Beyond what a socket takes, so that who doesn't read it isn't through.
+const MUCH: usize = 32 << 20;
+
+#[test]
+fn a_crowd_that_resumes_comes_some_at_a_time() {
+    let server = Running::new(Config { max_replays: 1, history_bytes: 2 * MUCH, ..with_history() });
+    let data = "x".repeat(64 << 10);
+    let id = server.publish("/a", "", "");
+    for _ in 0..MUCH / data.len() {
+        server.publish("/a", "", &data);
+    }
+    let resume = || Stream::open(server.address(), "/subscribe/a", &[&format!("Last-Event-ID: {id}")]);
+    let first = resume();
+    assert_eq!(limit(&server, "replays"), 1);
+
+    let second = resume();
+    assert!(is_shed(&second.head));
+    let told = second.rest();
+    assert!(told.starts_with("retry:") && told.ends_with(&format!("\nid:{id}\n\n")), "it keeps its place: {told}");
+    assert_eq!(limit(&server, "replays_refused"), 1);
+    assert!(!is_shed(&server.subscribe("/subscribe/a").head), "who has missed nothing may come");
+
+    drop(first);
+    let mut second = eventually(|| Some(resume()).filter(|stream| !is_shed(&stream.head)));
+    for _ in 0..MUCH / data.len() {
+        assert_eq!(second.event(), format!("data:{data}"));
+    }
+    eventually(|| (limit(&server, "replays") == 0).then_some(()));
 }
 
 #[test]
