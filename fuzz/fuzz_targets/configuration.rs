@@ -39,6 +39,7 @@ fn apply(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "max-buffered" => config.max_buffered = size(value)? as usize,
         "slow-consumer" => config.slow_consumers.push(text),
         "retry" => config.retry = Some(duration(value)?),
+        "max-replays" => config.max_replays = value.parse().ok()?,
         "max-connections-per-ip" => config.max_connections_per_ip = value.parse().ok(),
         "cors-origin" => {
             covers_itself(value);

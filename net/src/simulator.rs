@@ -140,6 +140,7 @@ impl Simulation {
             assert!(calls <= most, "{calls} calls of sockets in one pass, {} streams", self.handle.streams());
             self.check_ledger();
             let refused = self.worker.exchanges().filter(|exchange| exchange.permit.is_err()).count();
+            assert_eq!(self.worker.excess(), refused);
             assert_eq!(self.desk.permits(), self.handle.connections() - refused);
             let (counted, catching_up) = self.worker.catching_up();
             assert_eq!((self.handle.replays(), counted), (counted, catching_up));

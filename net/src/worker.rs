@@ -232,6 +232,12 @@ impl<V: Service, Y: System> Worker<V, Y> {
         })
     }
 
+    /// Connections that count as too many.
+    #[cfg(test)]
+    pub(crate) fn excess(&self) -> usize {
+        self.excess
+    }
+
     /// Streams that count as catching up, and those of them that do.
     #[cfg(test)]
     pub(crate) fn catching_up(&self) -> (usize, usize) {
