@@ -13,6 +13,9 @@ use crate::service::{Excess, Peer};
 use crate::socket::{Socket, read, write};
 use crate::system::Readiness;
 
+/// What the head of an answer takes, as a rule.
+const ANSWER_HEAD_BYTES: usize = 1 << 10;
+
 /// Requests and answers.
 pub(crate) struct Exchange<P> {
     pub(crate) http: Http1,
@@ -101,15 +104,19 @@ impl<P> Exchange<P> {
         self.settle();
     }
 
-    /// Whether there is room for this answer. Then [`respond`](Self::respond).
+    /// Whether there is room for this answer: then [`respond`](Self::respond). If not, a short one is to take its place.
     pub(crate) fn has_room_for(&mut self, response: &Response<Bytes>) -> bool {
-        self.account.may_hold(self.http.held() + own_bytes(response.body()))
+        let has_room = self.account.may_hold(self.http.held() + own_bytes(response.body()) + ANSWER_HEAD_BYTES);
+        if !has_room {
+            self.http.handle_shortage();
+        }
+        has_room
     }
 
     /// Answers the request under way.
     pub(crate) fn respond(&mut self, response: Response<Bytes>, date: &DateLine, now: Instant) {
         self.http.handle_response(now, response, date);
-        // With the head, for which there is always room.
+        // What it is exactly, with the head.
         self.account.hold(self.http.held());
     }
 

@@ -152,7 +152,6 @@ impl<V: Service, Y: System> Worker<V, Y> {
             response
         } else {
             // It is the one thing that can be let go. Who answers at length to what can't be asked twice shares the bytes.
-            exchange.http.set_last();
             self.service.refuse(&RequestError::NoRoom, &exchange.peer)
         };
         exchange.respond(response, &self.date, self.now.instant);
