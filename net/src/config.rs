@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::proto;
 
-/// Connections that each worker serves beyond [`Config::max_connections`], so that each can be told why it is turned away.
+/// Connections too many that each worker takes up at a time, be it for [`Config::max_connections`] or for want of a
+/// [permit](crate::Service::accept), so that each can be told why it is turned away.
 /// What comes beyond these is dropped.
 pub const EXCESS_CONNECTIONS: usize = 64;
 
@@ -40,6 +41,12 @@ pub struct Config {
     /// Connections served in the ordinary way, over all workers. Those beyond are marked
     /// [`Peer::excess`](crate::Peer::excess) and get one answer. Default: no limit.
     pub max_connections: usize,
+    /// Bytes of requests and answers that are held for their peers, over all connections: heads and bodies that have come, bodies
+    /// that the service has and answers that are not taken yet, unless others share their bytes. What grows beyond is refused
+    /// ([`RequestError::NoRoom`](crate::RequestError::NoRoom)); connections that hold no more than
+    /// [`ALLOWANCE_BYTES`](crate::ALLOWANCE_BYTES) each never are, and come on top. Let it be a few times what
+    /// [`limits`](Self::limits) say of a body, whose buffer grows by doubling. Default 256 MiB.
+    pub max_buffered: usize,
     /// What a request may measure.
     pub limits: proto::Limits,
 }
@@ -57,6 +64,7 @@ impl Default for Config {
             body_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(90),
             max_connections: usize::MAX,
+            max_buffered: 256 << 20,
             limits: proto::Limits::default(),
         }
     }

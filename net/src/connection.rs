@@ -7,18 +7,18 @@ use crate::exchange::Exchange;
 use crate::flags::Flags;
 use crate::stream::Stream;
 
-pub(crate) struct Connection<K, S> {
+pub(crate) struct Connection<K, S, P> {
     pub(crate) socket: K,
-    pub(crate) role: Role<S>,
+    pub(crate) role: Role<S, P>,
 }
 
 /// What a connection is.
-pub(crate) enum Role<S> {
-    Exchange(Box<Exchange>),
+pub(crate) enum Role<S, P> {
+    Exchange(Box<Exchange<P>>),
     Stream(Stream<S>),
 }
 
-impl<K, S> Connection<K, S> {
+impl<K, S, P> Connection<K, S, P> {
     /// It is to have a turn. False: it waits for one already.
     #[must_use]
     pub(crate) fn call_attention(&mut self) -> bool {
@@ -56,7 +56,7 @@ mod tests {
     /// An idle stream is its entry, a timer and a place in its topic.
     #[test]
     fn an_idle_stream_is_small() {
-        let entry = size_of::<Connection<SystemSocket, ()>>();
+        let entry = size_of::<Connection<SystemSocket, (), ()>>();
         assert!(entry <= 200, "{entry} bytes");
     }
 }

@@ -21,6 +21,8 @@ impl Flags {
     pub(crate) const ATTENTIVE: Flags = Flags(1 << 6);
     /// The reader jumps to the present when it is too far behind.
     pub(crate) const SKIPPING: Flags = Flags(1 << 5);
+    /// Still owed what it had missed when it came back; counted for as long as this stands.
+    pub(crate) const CATCHING_UP: Flags = Flags(1 << 7);
 
     /// Whether frames may be sent without further ado.
     pub(crate) fn is_plain(self) -> bool {

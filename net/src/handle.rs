@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::inbox::{Inbox, Message};
+use crate::ledger::Ledger;
 use crate::stream_end::StreamView;
 
 /// Steers and watches the event loops. Clones are alike and cheap; all may be used from any thread.
@@ -57,6 +59,21 @@ impl<S> Handle<S> {
         self.shared.streams.load(Ordering::Relaxed)
     }
 
+    /// Streams that are still owed what they had missed when they came back.
+    #[must_use]
+    pub fn replays(&self) -> usize {
+        // Relaxed: a count on its own.
+        self.shared.replays.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of requests and answers that are held for their peers, over all connections that hold more than
+    /// [`ALLOWANCE_BYTES`](crate::ALLOWANCE_BYTES), and in bodies that the service has of them. At most
+    /// [`Config::max_buffered`](crate::Config::max_buffered).
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.shared.ledger.held()
+    }
+
     /// What has happened so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -68,6 +85,10 @@ impl<S> Handle<S> {
             lagged: read(&self.shared.lagged),
             stalled: read(&self.shared.stalled),
             skipped: read(&self.shared.skipped),
+            full: read(&self.shared.full),
+            unpermitted: read(&self.shared.unpermitted),
+            dropped: read(&self.shared.dropped),
+            no_room: self.shared.ledger.refused(),
         }
     }
 
@@ -117,33 +138,52 @@ pub struct Counters {
     pub stalled: u64,
     /// Times that a reader fell too far behind and jumped to the present.
     pub skipped: u64,
+    /// Connections that were one too many for [`Config::max_connections`](crate::Config::max_connections).
+    pub full: u64,
+    /// Connections that the service had no permit for ([`Service::accept`](crate::Service::accept)).
+    pub unpermitted: u64,
+    /// Those of the last two that were closed without a word, since there were
+    /// [`EXCESS_CONNECTIONS`](crate::EXCESS_CONNECTIONS) too many already.
+    pub dropped: u64,
+    /// Requests refused, and answers left out, because all connections together held as much as they may.
+    pub no_room: u64,
 }
 
 /// What all workers and handles share. Every field may be touched by any thread; none guards another.
 pub(crate) struct Shared<S> {
     pub(crate) inboxes: Box<[Arc<Inbox<S>>]>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) draining: AtomicBool,
     pub(crate) connections: AtomicUsize,
     pub(crate) streams: AtomicUsize,
+    pub(crate) replays: AtomicUsize,
     pub(crate) accepted: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
     pub(crate) lagged: AtomicU64,
     pub(crate) stalled: AtomicU64,
     pub(crate) skipped: AtomicU64,
+    pub(crate) full: AtomicU64,
+    pub(crate) unpermitted: AtomicU64,
+    pub(crate) dropped: AtomicU64,
 }
 
 impl<S> Shared<S> {
-    pub(crate) fn new(inboxes: Box<[Arc<Inbox<S>>]>) -> Shared<S> {
+    pub(crate) fn new(inboxes: Box<[Arc<Inbox<S>>]>, config: &Config) -> Shared<S> {
         Shared {
             inboxes,
+            ledger: Ledger::new(config.max_buffered),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
+            replays: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
             lagged: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            full: AtomicU64::new(0),
+            unpermitted: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
         }
     }
 }

@@ -47,6 +47,7 @@
 //!
 //! # How to use it
 //! ```
+//! use std::net::SocketAddr;
 //! use std::sync::Arc;
 //! use bytes::Bytes;
 //! use http::{Request, Response};
@@ -57,8 +58,13 @@
 //!
 //! impl Service for Pets {
 //!     type Session = ();
+//!     type Permit = ();
 //!
-//!     fn call(&self, request: Request<Bytes>, _: &Context<'_, ()>) -> Reply<()> {
+//!     fn accept(&self, _: &SocketAddr) -> Option<()> {
+//!         Some(())
+//!     }
+//!
+//!     fn call(&self, request: Request<Bytes>, _: &Context<'_, Self>) -> Reply<()> {
 //!         let Ok(filter) = Filter::parse(request.uri().path()) else {
 //!             return Reply::Response(Response::builder().status(404).body(Bytes::new()).unwrap());
 //!         };
@@ -106,6 +112,7 @@ mod flags;
 mod handle;
 mod inbox;
 mod keepalive;
+mod ledger;
 mod listener;
 mod mio_system;
 mod opening;
@@ -135,10 +142,11 @@ mod workers;
 pub use address::{Address, AddressError};
 pub use config::{Config, EXCESS_CONNECTIONS};
 pub use handle::{Counters, Handle};
+pub use ledger::ALLOWANCE_BYTES;
 pub use listener::Listeners;
 pub use proto::{Admission, RequestError};
 pub use reply::{Reply, SlowConsumer, StreamReply};
 pub use responder::Responder;
-pub use service::{Context, Peer, Service};
+pub use service::{Context, Excess, Peer, Service};
 pub use stream_end::{EndReason, StreamEnd, StreamView};
 pub use workers::Workers;

@@ -20,9 +20,18 @@ use crate::stream_end::StreamEnd;
 ///
 /// Every method runs on an event loop's thread and holds up all its connections: none may block. What takes long
 /// belongs on a thread of the application's own, answered through a [`Responder`].
-pub trait Service: Send + Sync + 'static {
+pub trait Service: Sized + Send + Sync + 'static {
     /// What the service wants to remember of an open stream.
     type Session: Send + 'static;
+
+    /// The right of a connection to be there: what [`accept`](Self::accept) counts is given back when the last clone is dropped.
+    /// `()` where nothing is counted.
+    type Permit: Clone + Send + 'static;
+
+    /// Somebody comes from this address, and has a permit from now on, until the connection is closed or becomes a stream. A
+    /// stream's session may keep a clone ([`Context::permit`]), so that the connection goes on to count, once. `None`: this is one
+    /// connection too many from there. It is in [excess](Excess), gets one answer, and is closed.
+    fn accept(&self, addr: &SocketAddr) -> Option<Self::Permit>;
 
     /// Says what it will take of the body that follows this head, before a byte of it is kept and before `100 Continue` is
     /// sent. Isn't asked about a request without a body. By default everything is taken, up to
@@ -36,7 +45,7 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// Answers one request. Its body is whole, or empty where [`admit`](Self::admit) has taken nothing of it.
-    fn call(&self, request: Request<Bytes>, cx: &Context<'_, Self::Session>) -> Reply<Self::Session>;
+    fn call(&self, request: Request<Bytes>, cx: &Context<'_, Self>) -> Reply<Self::Session>;
 
     /// The answer to bytes that are no acceptable request. Its status should be [`RequestError::status`]. The
     /// connection is closed after it.
@@ -69,24 +78,39 @@ pub struct Peer {
     /// The address at the other end of the socket. Who comes by one in the file system comes from this machine:
     /// `127.0.0.1`, without a port.
     pub addr: SocketAddr,
-    /// Accepted beyond [`Config::max_connections`](crate::Config::max_connections): answer shortly, it is closed
-    /// after one answer.
-    pub excess: bool,
+    /// Whether this is a connection too many: answer shortly, it is closed after one answer.
+    pub excess: Option<Excess>,
+}
+
+/// Why a connection is one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// There are [`Config::max_connections`](crate::Config::max_connections).
+    Full,
+    /// The service has no [permit](Service::accept) for it.
+    Unpermitted,
 }
 
 /// The circumstances of one request.
-pub struct Context<'a, S> {
+pub struct Context<'a, V: Service> {
     peer: &'a Peer,
-    handle: &'a Handle<S>,
-    inbox: &'a Arc<Inbox<S>>,
+    permit: &'a Result<V::Permit, Excess>,
+    handle: &'a Handle<V::Session>,
+    inbox: &'a Arc<Inbox<V::Session>>,
     ticket: Ticket,
     /// Whether a responder was taken: without one, `Reply::Later` would never be answered.
     deferred: Cell<bool>,
 }
 
-impl<'a, S> Context<'a, S> {
-    pub(crate) fn new(peer: &'a Peer, handle: &'a Handle<S>, inbox: &'a Arc<Inbox<S>>, ticket: Ticket) -> Self {
-        Context { peer, handle, inbox, ticket, deferred: Cell::new(false) }
+impl<'a, V: Service> Context<'a, V> {
+    pub(crate) fn new(
+        peer: &'a Peer,
+        permit: &'a Result<V::Permit, Excess>,
+        handle: &'a Handle<V::Session>,
+        inbox: &'a Arc<Inbox<V::Session>>,
+        ticket: Ticket,
+    ) -> Self {
+        Context { peer, permit, handle, inbox, ticket, deferred: Cell::new(false) }
     }
 
     /// Who asks.
@@ -95,14 +119,22 @@ impl<'a, S> Context<'a, S> {
         self.peer
     }
 
+    /// The connection's right to be there.
+    ///
+    /// # Errors
+    /// Why it is one connection too many.
+    pub fn permit(&self) -> Result<&V::Permit, Excess> {
+        self.permit.as_ref().map_err(|excess| *excess)
+    }
+
     /// The event loops this runs on.
     #[must_use]
-    pub fn handle(&self) -> &Handle<S> {
+    pub fn handle(&self) -> &Handle<V::Session> {
         self.handle
     }
 
     /// What answers this request later. Take it only to return [`Reply::Later`]; the first answer counts.
-    pub fn responder(&self) -> Responder<S> {
+    pub fn responder(&self) -> Responder<V::Session> {
         self.deferred.set(true);
         Responder::new(Arc::clone(self.inbox), self.ticket)
     }
@@ -112,7 +144,7 @@ impl<'a, S> Context<'a, S> {
     }
 }
 
-impl<S> fmt::Debug for Context<'_, S> {
+impl<V: Service> fmt::Debug for Context<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").field("peer", self.peer).field("ticket", &self.ticket).finish_non_exhaustive()
     }

@@ -27,9 +27,16 @@ use client::{Client, Published, Role};
 use simulated_loop::SimulatedLoop;
 
 use crate::config::Config;
+use crate::handle::Counters;
 use crate::reply::Reply;
 
 const STEPS: usize = 1_500;
+
+/// What may be buffered in every other world: a few large bodies.
+const MAX_BUFFERED: usize = 100_000;
+
+/// How many connections the service permits in every third world.
+const MOST_PERMITS: usize = 20;
 
 struct Simulation {
     event_loop: SimulatedLoop,
@@ -40,13 +47,17 @@ struct Simulation {
 impl Simulation {
     fn new(seed: u64) -> Simulation {
         let hub = HubConfig { epoch: 7, history_bytes: 64 << 10, ..HubConfig::default() };
+        let max_buffered = if seed.is_multiple_of(2) { MAX_BUFFERED } else { usize::MAX };
+        let most_permits = if seed.is_multiple_of(3) { MOST_PERMITS } else { usize::MAX };
         let config = Config {
             keepalive: Some(Duration::from_secs(1)),
             retry: Some(Duration::from_secs(2)),
             max_lag: 20_000,
+            max_buffered,
             ..Config::default()
         };
-        Simulation { event_loop: SimulatedLoop::new(seed, hub, config), clients: Vec::new(), published: Vec::new() }
+        let event_loop = SimulatedLoop::new(seed, hub, config, most_permits);
+        Simulation { event_loop, clients: Vec::new(), published: Vec::new() }
     }
 
     fn run(mut self) {
@@ -148,11 +159,11 @@ impl Simulation {
     /// Answers that take long come now, or never.
     fn answer_some(&mut self) {
         let waiting = std::mem::take(&mut *self.event_loop.desk.waiting.lock().unwrap());
-        for (responder, answer) in waiting {
+        for (responder, answer, body) in waiting {
             if self.event_loop.world.borrow_mut().random.u8(..10) == 0 {
                 responder.send(Reply::Response(Response::<Bytes>::new(answer)));
             } else {
-                self.event_loop.desk.waiting.lock().unwrap().push((responder, answer));
+                self.event_loop.desk.waiting.lock().unwrap().push((responder, answer, body));
             }
         }
     }
@@ -191,15 +202,20 @@ impl Simulation {
 
     /// Everyone has been told what it must have been told; who stayed and behaved, all of it.
     fn check_all(&self) {
+        let SimulatedLoop { ref handle, max_buffered, most_permits, .. } = self.event_loop;
         let world = self.event_loop.world.borrow();
-        let mut live = 0;
+        let (mut live, mut refused) = (0, 0);
         for client in &self.clients {
             let told = client.check(&self.published);
             let wire = &world.wires[client.wire];
             if client.is_faulty || wire.is_refused {
                 continue;
             }
-            assert!(client.has_answers(), "the client on wire {} has not got all answers", client.wire);
+            let (has_answers, is_refused) = client.has_answers();
+            // One too many is dropped, or given less time than a jump of the clock.
+            let is_dropped = most_permits == MOST_PERMITS && client.received.is_empty();
+            assert!(has_answers || is_dropped, "the client on wire {} has not got all answers", client.wire);
+            refused += u64::from(is_refused);
             // Who reads as slowly as its small socket lets it may be cut off.
             if let Role::Reader { filter, .. } = &client.role
                 && !wire.is_over
@@ -210,7 +226,14 @@ impl Simulation {
                 live += 1;
             }
         }
-        let streams = self.event_loop.handle.streams();
+        let Counters { no_room, unpermitted, .. } = handle.counters();
+        assert!(
+            refused <= no_room + unpermitted,
+            "{refused} are refused, {no_room} for want of room, {unpermitted} of a permit"
+        );
+        assert!(max_buffered == MAX_BUFFERED || no_room == 0);
+        assert!(most_permits == MOST_PERMITS || unpermitted == 0);
+        let streams = handle.streams();
         assert!(streams >= live, "{streams} streams are counted, {live} are live");
         assert_eq!(self.event_loop.desk.open(), streams);
     }
@@ -225,10 +248,12 @@ impl Simulation {
         for _ in 0..100 {
             self.event_loop.pass(Duration::from_secs(1));
         }
-        assert_eq!((self.event_loop.handle.connections(), self.event_loop.handle.streams()), (0, 0));
-        assert_eq!(self.event_loop.desk.open(), 0);
-        assert_eq!(self.event_loop.hub.channels(), 0);
-        assert!(self.event_loop.worker.is_idle());
+        let SimulatedLoop { handle, desk, hub, worker, .. } = &self.event_loop;
+        assert_eq!((handle.connections(), handle.streams()), (0, 0));
+        assert_eq!((handle.buffered(), handle.replays()), (0, 0));
+        assert_eq!((desk.open(), desk.permits()), (0, 0));
+        assert_eq!(hub.channels(), 0);
+        assert!(worker.is_idle());
     }
 }
 

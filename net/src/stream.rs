@@ -319,6 +319,16 @@ impl<S> Stream<S> {
         self.subscription.is_catching_up()
     }
 
+    /// Whether it was catching up by its flag, and is no longer.
+    #[must_use]
+    pub(crate) fn has_caught_up(&mut self) -> bool {
+        let has_caught_up = self.flags.contains(Flags::CATCHING_UP) && !self.is_catching_up();
+        if has_caught_up {
+            self.flags.remove(Flags::CATCHING_UP);
+        }
+        has_caught_up
+    }
+
     #[cfg(test)]
     pub(crate) fn is_within_a_chunk(&self) -> bool {
         self.framing.is_open()

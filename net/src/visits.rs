@@ -30,7 +30,7 @@ impl<S> Visits<S> {
     }
 
     /// Shows the first visitor some more.
-    pub(crate) fn go_on<K>(&mut self, connections: &Roster<Connection<K, S>>) {
+    pub(crate) fn go_on<K, P>(&mut self, connections: &Roster<Connection<K, S, P>>) {
         let Some(visitor) = self.waiting.front() else { return };
         let end = (self.next + SLOTS_PER_PASS).min(connections.slots());
         for slot in self.next..end {

@@ -28,6 +28,10 @@ use sse_core::{Driver, Hub};
 
 use crate::config::Config;
 use crate::connection::{Connection, Role};
+#[cfg(test)]
+use crate::exchange::Exchange;
+#[cfg(test)]
+use crate::flags::Flags;
 use crate::handle::{Handle, Shared};
 use crate::inbox::{Inbox, Message};
 use crate::keepalive::keepalive_ticks;
@@ -79,7 +83,9 @@ pub(crate) struct Parts<V: Service> {
 pub(crate) struct Worker<V: Service, Y: System> {
     system: Y,
     inbox: Arc<Inbox<V::Session>>,
-    connections: Roster<Connection<Y::Socket, V::Session>>,
+    connections: Roster<Connection<Y::Socket, V::Session, V::Permit>>,
+    /// Those of them that are too many.
+    excess: usize,
     topics: Topics<V::Session>,
     timers: Timers,
     turns: Turns,
@@ -134,6 +140,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
         Worker {
             system,
             connections: Roster::new(),
+            excess: 0,
             topics: Topics::new(Arc::clone(&inbox)),
             inbox,
             timers,
@@ -215,6 +222,28 @@ impl<V: Service, Y: System> Worker<V, Y> {
     /// Whether the loop is to end: there is nothing to do any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    #[cfg(test)]
+    pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange<V::Permit>> {
+        self.connections.iter().filter_map(|(_, connection)| match &connection.role {
+            Role::Exchange(exchange) => Some(&**exchange),
+            Role::Stream(_) => None,
+        })
+    }
+
+    /// Connections that count as too many.
+    #[cfg(test)]
+    pub(crate) fn excess(&self) -> usize {
+        self.excess
+    }
+
+    /// Streams that count as catching up, and those of them that do.
+    #[cfg(test)]
+    pub(crate) fn catching_up(&self) -> (usize, usize) {
+        let streams = self.connections.iter().filter_map(|(_, connection)| connection.stream());
+        let flagged: Vec<_> = streams.filter(|stream| stream.flags.contains(Flags::CATCHING_UP)).collect();
+        (flagged.len(), flagged.iter().filter(|stream| stream.is_catching_up()).count())
     }
 
     /// A connection's socket has become ready.
@@ -310,8 +339,9 @@ impl<V: Service, Y: System> Worker<V, Y> {
         }
         // Relaxed: a count on its own.
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
-        if let Role::Stream(stream) = connection.role {
-            self.end_stream(stream, reason);
+        match connection.role {
+            Role::Exchange(exchange) => self.excess -= usize::from(exchange.permit.is_err()),
+            Role::Stream(stream) => self.end_stream(stream, reason),
         }
     }
 }

@@ -46,7 +46,7 @@ impl<S: Send + 'static> Workers<S> {
             inboxes.push(Arc::new(Inbox::new(Waker::new(poll.registry(), WAKER_TOKEN)?)));
             polls.push(poll);
         }
-        let shared = Arc::new(Shared::new(inboxes.into()));
+        let shared = Arc::new(Shared::new(inboxes.into(), &config));
         let mut workers = Workers { handle: Handle::new(Arc::clone(&shared)), threads: Vec::new() };
         for (index, (poll, listeners)) in polls.into_iter().zip(sockets).enumerate() {
             let parts = Parts {

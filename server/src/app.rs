@@ -15,14 +15,14 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, HeaderValue, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Response, StatusCode};
 use sse_core::{Filter, Hub, SubscribeError};
-use sse_net::{Handle, StreamReply};
+use sse_net::{Excess, Handle, StreamReply};
 
 use crate::agents::Agents;
 use crate::batches::Batches;
 use crate::connection_log::ConnectionLog;
 use crate::cors::{self, Cors};
 use crate::guard::{Asker, Guard};
-use crate::limits::Addresses;
+use crate::limits::{Addresses, Permit};
 use crate::middleware::{self, Middleware};
 use crate::page::Page;
 use crate::path::Path;
@@ -33,11 +33,11 @@ use crate::request::Request;
 use crate::router::{Route, Router};
 use crate::routes::{Methods, Routes};
 use crate::session::Session;
-use crate::shed::Shedder;
+use crate::shed::{Shed, Shedder};
 use crate::slow_consumers::SlowConsumers;
 use crate::status::StatusBoard;
 use crate::text::shortened;
-use crate::{health, publish, resume, subscribe};
+use crate::{health, publish, resume, shed, subscribe};
 
 /// Methods that are known everywhere (RFC 9110 §9.3, RFC 5789), so that a path without them says which it has. `CONNECT`
 /// never comes this far.
@@ -74,6 +74,8 @@ pub(crate) struct App {
     pub(crate) batches: Batches,
     /// Most bytes of a body.
     pub(crate) max_body: usize,
+    /// Streams that may catch up at once.
+    pub(crate) max_replays: usize,
 }
 
 /// The admin endpoints.
@@ -86,15 +88,15 @@ pub(crate) struct Admin {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) request: Request,
-    /// On a connection beyond the limit.
-    excess: bool,
+    /// The connection's right to be there, or why it is one too many.
+    permit: Result<Permit, Excess>,
     /// What middleware wants on the answer.
     added: HeaderMap,
 }
 
 impl Exchange {
-    pub(crate) fn new(request: Request, excess: bool) -> Exchange {
-        Exchange { request, excess, added: HeaderMap::new() }
+    pub(crate) fn new(request: Request, permit: Result<Permit, Excess>) -> Exchange {
+        Exchange { request, permit, added: HeaderMap::new() }
     }
 }
 
@@ -131,8 +133,10 @@ impl App {
             }
         }
         let request = &exchange.request;
-        if exchange.excess && request.path() != "/healthz" {
-            return self.shed(request).into();
+        if let Err(excess) = exchange.permit
+            && request.path() != "/healthz"
+        {
+            return self.shed(request, excess).into();
         }
         if !STANDARD_METHODS.contains(request.method()) && !self.routes.has_method(request.method()) {
             return Problem::method_not_implemented(request.method()).into();
@@ -144,10 +148,15 @@ impl App {
     }
 
     /// The answer as it goes to the connection.
-    pub(crate) fn settle(&self, exchange: Exchange, answer: Answer, draining: bool) -> sse_net::Reply<Session> {
+    pub(crate) fn settle(
+        &self,
+        exchange: Exchange,
+        answer: Answer,
+        handle: &Handle<Session>,
+    ) -> sse_net::Reply<Session> {
         match answer {
             Answer::Response(response) => self.settle_response(exchange, response),
-            Answer::Subscription(filter) => self.settle_stream(exchange, filter, draining),
+            Answer::Subscription(filter) => self.settle_stream(exchange, filter, handle),
         }
     }
 
@@ -162,12 +171,14 @@ impl App {
         sse_net::Reply::Response(response)
     }
 
-    fn settle_stream(&self, exchange: Exchange, filter: Filter, draining: bool) -> sse_net::Reply<Session> {
-        if draining || exchange.excess {
-            return self.settle_response(exchange, self.shedder.stream());
-        }
-        let Some(slot) = self.addresses.enter(exchange.request.client()) else {
-            return self.settle_response(exchange, self.shedder.stream());
+    fn settle_stream(&self, exchange: Exchange, filter: Filter, handle: &Handle<Session>) -> sse_net::Reply<Session> {
+        let last_event_id = resume::last_event_id(&exchange.request);
+        let permit = match self.stream_permit(&exchange, last_event_id.is_some(), handle) {
+            Ok(permit) => permit,
+            Err(reason) => {
+                let response = self.shedder.stream(reason, last_event_id.as_deref());
+                return self.settle_response(exchange, response);
+            }
         };
         let Exchange { request, added, .. } = exchange;
         let mut head = Response::new(());
@@ -179,17 +190,18 @@ impl App {
         let agent = self.agents.intern(agent);
         sse_net::Reply::Stream(StreamReply {
             head,
-            session: Session::new(request.uri().path(), &filter, agent, slot),
-            last_event_id: resume::last_event_id(&request),
+            session: Session::new(request.uri().path(), &filter, agent, request.client(), permit),
+            last_event_id,
             slow_consumer: self.slow_consumers.policy(&filter),
             filter,
         })
     }
 
     /// The answer in place of a stream that the hub doesn't take, with what CORS and middleware had put on the stream's head.
-    pub(crate) fn refuse_stream(&self, error: &SubscribeError, head: Response<()>) -> Response<Bytes> {
+    pub(crate) fn refuse_stream(&self, error: &SubscribeError, stream: StreamReply<Session>) -> Response<Bytes> {
+        let StreamReply { head, last_event_id, .. } = stream;
         let mut response = match error {
-            SubscribeError::TooManyChannels { .. } => self.shedder.stream_for_channels(),
+            SubscribeError::TooManyChannels { .. } => self.shedder.stream(Shed::Channels, last_event_id.as_deref()),
             // An embedder's filter: those of our own routes are looked at before.
             _ => Problem::from_error(StatusCode::BAD_REQUEST, error).into(),
         };
@@ -198,6 +210,22 @@ impl App {
         middleware::overlay(mem::take(response.headers_mut()), &mut headers);
         *response.headers_mut() = headers;
         response
+    }
+
+    /// The right of a stream to open, or why it may not.
+    fn stream_permit(&self, exchange: &Exchange, resumes: bool, handle: &Handle<Session>) -> Result<Permit, Shed> {
+        let permit = exchange.permit.as_ref().map_err(|&excess| Shed::from(excess))?;
+        if handle.is_draining() {
+            return Err(Shed::Draining);
+        }
+        if resumes && handle.replays() >= self.max_replays {
+            return Err(Shed::Replays);
+        }
+        // A proxy's connection is not its client's.
+        match self.proxies.trusts(exchange.request.peer().ip()) {
+            true => self.addresses.enter(exchange.request.client()).ok_or(Shed::Address),
+            false => Ok(permit.clone()),
+        }
     }
 
     /// Whether the answer is for our own pages only: the admin page's JSON names clients, which is no other site's
@@ -281,9 +309,9 @@ impl App {
         response
     }
 
-    /// The answer on a connection beyond the limit. No handler runs; who subscribes is seen by the path, or, on an
+    /// The answer on a connection that is one too many. No handler runs; who subscribes is seen by the path, or, on an
     /// embedder's route, by what every `EventSource` says it accepts.
-    fn shed(&self, request: &Request) -> Response<Bytes> {
+    fn shed(&self, request: &Request, excess: Excess) -> Response<Bytes> {
         let wants_stream = || {
             let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
             accept.contains("text/event-stream")
@@ -291,7 +319,10 @@ impl App {
                     .decoded_path()
                     .is_ok_and(|path| matches!(self.router.route(path), Some(Route::Subscribe { .. })))
         };
-        if request.method() == Method::GET && wants_stream() { self.shedder.stream() } else { self.shedder.response() }
+        match request.method() == Method::GET && wants_stream() {
+            true => self.shedder.stream(excess.into(), resume::last_event_id(request).as_deref()),
+            false => shed::excess(excess).into(),
+        }
     }
 }
 

@@ -66,7 +66,8 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_CONNECTIONS", value_name = "N")]
     max_connections: Option<usize>,
 
-    /// Streams open at once from one client address, or one /64 of IPv6 [default: no limit]
+    /// Connections at once from one client address, or one /64 of IPv6; behind a trusted proxy, streams of a client
+    /// [default: no limit]
     #[arg(long, env = "SSE_MAX_CONNECTIONS_PER_IP", value_name = "N")]
     max_connections_per_ip: Option<usize>,
 
@@ -82,9 +83,18 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_FILTER_WILDCARDS", value_name = "N", default_value = "128")]
     max_filter_wildcards: usize,
 
+    /// Streams that get at once what they had missed; others that resume are told to come again
+    #[arg(long, env = "SSE_MAX_REPLAYS", value_name = "N", default_value = "16384")]
+    max_replays: usize,
+
     /// Largest body of a request: an event, or a batch
     #[arg(long, env = "SSE_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
     max_body: Size,
+
+    /// What is held in all of requests that are not answered and answers that are not taken, beyond 16 KiB for each
+    /// connection; what would be more is refused (503). At least twice --max-body
+    #[arg(long, env = "SSE_MAX_BUFFERED", value_name = "SIZE", default_value = "256MiB")]
+    max_buffered: Size,
 
     /// How long the head of a request may take
     #[arg(long, env = "SSE_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
@@ -193,7 +203,9 @@ impl From<Args> for Config {
                 wildcards: args.max_filter_wildcards,
                 ..default.filter_limits
             },
+            max_replays: args.max_replays,
             max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
+            max_buffered: usize::try_from(args.max_buffered.0).unwrap_or(usize::MAX),
             head_timeout: args.head_timeout,
             body_timeout: args.body_timeout,
             idle_timeout: args.idle_timeout,
@@ -285,6 +297,7 @@ mod tests {
             ("--max-filter-segments", "few"),
             ("--max-filter-wildcards", "*"),
             ("--max-body", "huge"),
+            ("--max-buffered", "most"),
             ("--retry", "2"),
             ("--head-timeout", "never"),
             ("--body-timeout", "60"),

@@ -152,6 +152,12 @@ pub(crate) fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
     if max_connections > allowed {
         tracing::warn!(max_connections, allowed, "the file-descriptor limit doesn't allow as many connections");
     }
+    if config.max_buffered / 2 < config.max_body {
+        // A body's buffer grows by doubling. The one that is named is not the default.
+        let is_large = config.max_body > Config::default().max_body;
+        let detail = "--max-buffered must be at least twice --max-body, or the largest body could not be taken";
+        return Err(ConfigError::new(if is_large { "max-body" } else { "max-buffered" }, detail));
+    }
     Ok(sse_net::Config {
         workers,
         keepalive: config.keepalive.filter(|keepalive| !keepalive.is_zero()),
@@ -159,6 +165,7 @@ pub(crate) fn loops(config: &Config) -> Result<sse_net::Config, ConfigError> {
         max_lag: largest_event(config).saturating_add(ID_BYTES),
         retry: config.retry.filter(|retry| !retry.is_zero()),
         max_connections,
+        max_buffered: config.max_buffered,
         limits: proto::Limits { body_bytes: config.max_body, ..proto::Limits::default() },
         head_timeout: some_time("head-timeout", config.head_timeout)?,
         body_timeout: some_time("body-timeout", config.body_timeout)?,
@@ -206,6 +213,7 @@ pub(crate) fn app(
         publish: config.publish,
         batches: Batches::default(),
         max_body: config.max_body,
+        max_replays: at_least_one("max-replays", config.max_replays)?.get(),
         routes: table,
         hub,
         router,
@@ -292,6 +300,9 @@ mod tests {
         assert_eq!(setting(Config { max_channels: 0, ..config() }), "max-channels");
         let filter_limits = |segments| FilterLimits { segments, ..FilterLimits::default() };
         assert_eq!(setting(Config { filter_limits: filter_limits(0), ..config() }), "max-filter-segments");
+        assert_eq!(setting(Config { max_replays: 0, ..config() }), "max-replays");
+        assert_eq!(setting(Config { max_body: 9, max_buffered: 17, ..config() }), "max-buffered");
+        assert_eq!(setting(Config { max_body: usize::MAX, ..config() }), "max-body");
         let zero = Duration::ZERO;
         assert_eq!(setting(Config { head_timeout: zero, ..config() }), "head-timeout");
         assert_eq!(setting(Config { body_timeout: zero, ..config() }), "body-timeout");

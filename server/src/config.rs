@@ -52,16 +52,25 @@ pub struct Config {
     /// `None`: as many as the limit on file descriptors (`RLIMIT_NOFILE`, which binding raises as far as the system lets
     /// it be) allows, less a reserve.
     pub max_connections: Option<usize>,
-    /// Streams open at once from one client address; addresses of IPv6 with the same first 64 bits count as one. `None` means no
-    /// limit.
+    /// Connections at once from one client address, whatever they ask for; addresses of IPv6 with the same first 64 bits count as
+    /// one. Who comes from one of [`trusted_proxies`](Self::trusted_proxies) has connections for many clients, and is not counted:
+    /// its clients' streams are, by the address that it names. `None` means no limit.
     pub max_connections_per_ip: Option<usize>,
     /// Distinct namespaces and patterns subscribed to at once. Who needs one more is turned away with an invitation to come
     /// back; who subscribes to what others read is let in.
     pub max_channels: usize,
     /// How large the filter of one subscription may be: a larger one is `400`.
     pub filter_limits: FilterLimits,
+    /// Streams that may be owed at once what they had missed when they came back. Beyond it, who comes back with `Last-Event-ID`
+    /// is told to come again, as on a full server; it loses nothing as long as the history has it.
+    pub max_replays: usize,
     /// Most bytes of a request's body.
     pub max_body: usize,
+    /// Most bytes of requests and answers that are held for their peers, over all connections: what has come of heads and
+    /// bodies, batches that wait for their turn, answers that are not taken yet (pages and streams are shared, and don't count).
+    /// What grows beyond is refused with `503`. Connections that hold at most 16 KiB each never are: they don't count, so that small
+    /// publishes and health checks are answered however much others send. At least twice [`max_body`](Self::max_body).
+    pub max_buffered: usize,
     /// How long a request's head may take, from its first byte or from the connection's start.
     pub head_timeout: Duration,
     /// How long nothing of a request's body may come. Once this is used up, it must have come at 1 KiB/s on average, too.
@@ -114,7 +123,9 @@ impl Default for Config {
             max_connections_per_ip: None,
             max_channels: HubConfig::default().max_channels,
             filter_limits: FilterLimits::default(),
+            max_replays: 16_384,
             max_body: 1024 * 1024,
+            max_buffered: 256 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(90),

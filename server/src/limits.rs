@@ -1,11 +1,11 @@
-//! How many may come: connections in all, from what the system allows; streams for each client address.
+//! How many may come: connections in all, from what the system allows; and for each client network.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::iter;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sse_net::EXCESS_CONNECTIONS;
@@ -42,16 +42,16 @@ fn raise_descriptor_limit() -> u64 {
     raised.unwrap_or(limit.current).unwrap_or(u64::MAX)
 }
 
-/// Whom an address stands for when streams are counted. Who has one address of IPv6 has all that share its first 64 bits
+/// Whom an address stands for when connections are counted. Who has one address of IPv6 has all that share its first 64 bits
 /// (RFC 4291 §2.5.4), so they count as one.
-fn subscriber_of(client: IpAddr) -> IpAddr {
+fn network_of(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address @ IpAddr::V4(_) => address,
     }
 }
 
-/// Counts the open streams of each client address, if they are limited.
+/// Counts the connections of each client network, if they are limited.
 #[derive(Debug)]
 pub(crate) struct Addresses(Option<Arc<Counts>>);
 
@@ -66,39 +66,53 @@ impl Addresses {
         Addresses(max.map(|max| Arc::new(Counts { max, open: Mutex::default() })))
     }
 
-    /// One more stream for this address, or for its network of 64 bits (IPv6), until the slot is dropped. `None`: it has as many as it may.
-    pub(crate) fn enter(&self, client: IpAddr) -> Option<Slot> {
-        if let Some(counts) = &self.0 {
-            let mut open = counts.open.lock().unwrap_or_else(PoisonError::into_inner);
-            // At least one is allowed, so that who is turned away has an entry already.
-            let count = open.entry(subscriber_of(client)).or_default();
-            if *count == counts.max.get() {
-                return None;
-            }
-            *count += 1;
+    /// One connection more from this address, or from its network of 64 bits (IPv6), until the permit's last clone is dropped.
+    /// `None`: it has as many as it may.
+    pub(crate) fn enter(&self, client: IpAddr) -> Option<Permit> {
+        let Some(counts) = &self.0 else { return Some(Permit::uncounted()) };
+        let network = network_of(client);
+        let mut open = counts.open();
+        // At least one is allowed, so that who is turned away has an entry already.
+        let count = open.entry(network).or_default();
+        if *count == counts.max.get() {
+            return None;
         }
-        Some(Slot { counts: self.0.clone(), client })
+        *count += 1;
+        drop(open);
+        Some(Permit { _seat: Some(Arc::new(Seat { counts: Arc::clone(counts), network })) })
     }
 }
 
-/// The right of one stream to be open.
+impl Counts {
+    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right of a connection to be there, or of a stream that a proxy has for its client. Clones count as one. Where nothing is
+/// limited it is nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Permit {
+    _seat: Option<Arc<Seat>>,
+}
+
+impl Permit {
+    /// For who is not counted.
+    pub(crate) fn uncounted() -> Permit {
+        Permit { _seat: None }
+    }
+}
+
+/// One that is counted.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    counts: Option<Arc<Counts>>,
-    client: IpAddr,
+struct Seat {
+    counts: Arc<Counts>,
+    network: IpAddr,
 }
 
-impl Slot {
-    pub(crate) fn client(&self) -> IpAddr {
-        self.client
-    }
-}
-
-impl Drop for Slot {
+impl Drop for Seat {
     fn drop(&mut self) {
-        let Some(counts) = &self.counts else { return };
-        let mut open = counts.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = open.entry(subscriber_of(self.client)) {
+        if let Entry::Occupied(mut count) = self.counts.open().entry(self.network) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -124,8 +138,13 @@ mod tests {
         let third = addresses.enter(a).unwrap();
         assert!(addresses.enter(a).is_none());
 
-        drop((second, third, other));
-        assert!(addresses.0.unwrap().open.lock().unwrap().is_empty());
+        // A connection that becomes a stream counts once, and for as long as either is there.
+        let clone = third.clone();
+        drop(third);
+        assert!(addresses.enter(a).is_none());
+
+        drop((second, clone, other));
+        assert!(addresses.0.unwrap().open().is_empty());
     }
 
     #[test]
@@ -151,7 +170,8 @@ mod tests {
     #[test]
     fn without_a_limit_everyone_may_come() {
         let addresses = Addresses::new(None);
-        let slots: Vec<_> = (0..1000).filter_map(|_| addresses.enter([192, 0, 2, 1].into())).collect();
-        assert_eq!(slots.len(), 1000);
+        let permits: Vec<_> = (0..1000).filter_map(|_| addresses.enter([192, 0, 2, 1].into())).collect();
+        assert_eq!(permits.len(), 1000);
+        assert!(permits.iter().all(|permit| permit._seat.is_none()), "nothing is allocated for them");
     }
 }

@@ -48,7 +48,9 @@ impl TrustedProxies {
         real_ip.and_then(parse_hop).unwrap_or(peer)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether what this peer says of its clients is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        let address = peer.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sse_core::Filter;
 
-use crate::limits::Slot;
+use crate::limits::Permit;
 use crate::namespaces::Namespaces;
 use crate::text::cut;
 
@@ -24,11 +24,13 @@ pub(crate) struct Session {
     namespaces_start: u16,
     agent: Arc<str>,
     opened: Instant,
-    slot: Slot,
+    client: IpAddr,
+    /// Counts for as long as the stream is open.
+    _permit: Permit,
 }
 
 impl Session {
-    pub(crate) fn new(path: &str, filter: &Filter, agent: Arc<str>, slot: Slot) -> Session {
+    pub(crate) fn new(path: &str, filter: &Filter, agent: Arc<str>, client: IpAddr, permit: Permit) -> Session {
         let (path, namespaces) = (cut(path, MAX_BYTES), Namespaces::join(filter, MAX_BYTES));
         let (texts, namespaces_start) = match path.strip_suffix(&*namespaces) {
             Some(before) => (path.into(), before.len()),
@@ -36,7 +38,7 @@ impl Session {
         };
         let at = |position: usize| u16::try_from(position).expect("the texts are cut to fit");
         let (path_end, namespaces_start) = (at(path.len()), at(namespaces_start));
-        Session { texts, path_end, namespaces_start, agent, opened: Instant::now(), slot }
+        Session { texts, path_end, namespaces_start, agent, opened: Instant::now(), client, _permit: permit }
     }
 
     /// As it was sent, without the query.
@@ -54,7 +56,7 @@ impl Session {
     }
 
     pub(crate) fn client(&self) -> IpAddr {
-        self.slot.client()
+        self.client
     }
 
     pub(crate) fn opened(&self) -> Instant {
@@ -67,13 +69,17 @@ mod tests {
     use sse_core::{Limits, Pattern};
 
     use super::*;
-    use crate::limits::Addresses;
 
     fn session(path: &str, namespaces: &[&str]) -> Session {
-        let slot = Addresses::new(None).enter([192, 0, 2, 1].into()).unwrap();
         let limits = Limits { segments: 9, segment_bytes: usize::MAX, bytes: usize::MAX };
         let patterns = namespaces.iter().map(|text| Pattern::parse_within(text, &limits).unwrap());
-        Session::new(path, &Filter::any_of(patterns).unwrap(), "curl/8".into(), slot)
+        Session::new(
+            path,
+            &Filter::any_of(patterns).unwrap(),
+            "curl/8".into(),
+            [192, 0, 2, 1].into(),
+            Permit::uncounted(),
+        )
     }
 
     #[test]

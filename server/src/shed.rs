@@ -4,12 +4,15 @@
 //! connection"), so a subscriber gets a stream that only says when to return, and ends. The time is random, or all
 //! who were turned away at once would be back at once.
 
+use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use http::Response;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use sse_core::EventId;
+use sse_net::Excess;
 
 use crate::problem::Problem;
 use crate::subscribe::stream_headers;
@@ -17,74 +20,142 @@ use crate::subscribe::stream_headers;
 /// When those turned away are to return. Long enough to be a relief, short enough that hardly anyone watching notices.
 const RETRY_MS: RangeInclusive<u32> = 2_000..=10_000;
 
-/// Turns clients away, and counts the subscribers among them.
+/// Why a subscriber is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shed {
+    Draining,
+    /// There are as many connections as may be.
+    Full,
+    /// Its network has as many.
+    Address,
+    /// It needs a channel, and there are as many as may be.
+    Channels,
+    /// As many streams catch up as may.
+    Replays,
+}
+
+impl From<Excess> for Shed {
+    fn from(excess: Excess) -> Shed {
+        match excess {
+            Excess::Full => Shed::Full,
+            Excess::Unpermitted => Shed::Address,
+        }
+    }
+}
+
+/// Turns subscribers away, and counts them.
 #[derive(Debug, Default)]
 pub(crate) struct Shedder {
     streams: AtomicU64,
-    /// Those of them that needed a channel.
-    for_channels: AtomicU64,
+    channels: AtomicU64,
+    replays: AtomicU64,
 }
 
 impl Shedder {
-    /// What a subscriber gets.
-    pub(crate) fn stream(&self) -> Response<Bytes> {
-        // Relaxed: a statistic that orders nothing.
-        self.streams.fetch_add(1, Ordering::Relaxed);
-        let retry = format!("retry:{}\n\n", fastrand::u32(RETRY_MS));
-        let mut response = Response::new(Bytes::from(retry));
+    /// What a subscriber gets. The id it came with comes back to it: to the letter of the standard, a block without one takes it
+    /// away, and with it the client's place.
+    pub(crate) fn stream(&self, reason: Shed, last_event_id: Option<&str>) -> Response<Bytes> {
+        self.streams.fetch_add(1, Ordering::Relaxed); // a count on its own
+        let counter = match reason {
+            Shed::Channels => Some(&self.channels),
+            Shed::Replays => Some(&self.replays),
+            Shed::Draining | Shed::Full | Shed::Address => None,
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed); // a count on its own
+        }
+        let mut block = format!("retry:{}\n", fastrand::u32(RETRY_MS));
+        if let Some(id) = last_event_id.and_then(|id| id.parse::<EventId>().ok()) {
+            let _ = writeln!(block, "id:{id}");
+        }
+        block.push('\n');
+        let mut response = Response::new(Bytes::from(block));
         *response.headers_mut() = stream_headers();
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
 
-    /// What a subscriber gets who needs one channel more than there may be.
-    pub(crate) fn stream_for_channels(&self) -> Response<Bytes> {
-        // Relaxed: a statistic that orders nothing.
-        self.for_channels.fetch_add(1, Ordering::Relaxed);
-        self.stream()
-    }
-
-    /// What everyone else gets.
-    pub(crate) fn response(&self) -> Response<Bytes> {
-        let seconds = fastrand::u32(RETRY_MS).div_ceil(1000);
-        let problem = Problem::unavailable("The server has as many connections as it may; try again shortly.", seconds);
-        problem.header(CONNECTION, HeaderValue::from_static("close")).into()
-    }
-
     /// How many subscribers were turned away.
     pub(crate) fn streams(&self) -> u64 {
-        self.streams.load(Ordering::Relaxed)
+        self.streams.load(Ordering::Relaxed) // a count on its own
     }
 
-    /// How many of them because there were as many channels as may be.
-    pub(crate) fn streams_for_channels(&self) -> u64 {
-        self.for_channels.load(Ordering::Relaxed)
+    /// How many of them needed a channel too many.
+    pub(crate) fn channels(&self) -> u64 {
+        self.channels.load(Ordering::Relaxed) // a count on its own
     }
+
+    /// How many of them came back for what they had missed, while too many others did.
+    pub(crate) fn replays(&self) -> u64 {
+        self.replays.load(Ordering::Relaxed) // a count on its own
+    }
+}
+
+/// What everyone else gets on a connection too many.
+pub(crate) fn excess(excess: Excess) -> Problem {
+    let problem = match excess {
+        Excess::Full => {
+            Problem::unavailable("The server has as many connections as it may; try again shortly.", seconds())
+        }
+        Excess::Unpermitted => {
+            let detail = "Your address, or its /64, has as many connections as it may (--max-connections-per-ip); close some, or \
+                          try again shortly.";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).header(RETRY_AFTER, HeaderValue::from(seconds()))
+        }
+    };
+    problem.header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+/// What a request gets for which, or for whose answer, there is no room.
+pub(crate) fn no_room() -> Problem {
+    let detail = "The server holds as much of requests and answers as it may (--max-buffered), and has no room for this one; \
+                  try again shortly.";
+    Problem::unavailable(detail, seconds())
+}
+
+fn seconds() -> u32 {
+    fastrand::u32(RETRY_MS).div_ceil(1000)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::header::{CONTENT_TYPE, RETRY_AFTER};
+    use http::header::CONTENT_TYPE;
 
     use super::*;
 
     #[test]
     fn a_subscriber_is_told_when_to_return_in_words_it_understands() {
         let shedder = Shedder::default();
-        let response = shedder.stream();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream; charset=utf-8");
-        let body = str::from_utf8(response.body()).unwrap();
-        let retry: u32 = body.strip_prefix("retry:").unwrap().strip_suffix("\n\n").unwrap().parse().unwrap();
-        assert!(RETRY_MS.contains(&retry));
-        assert_eq!(shedder.streams(), 1);
+        for (came_with, told) in [
+            (None, ""),
+            (Some("64416fd0b2c3a-7"), "id:64416fd0b2c3a-7\n"),
+            // None of ours: nothing is lost with it, and it could be anything.
+            (Some("1-2\nevent:x"), ""),
+            (Some("yesterday"), ""),
+        ] {
+            let response = shedder.stream(Shed::Full, came_with);
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream; charset=utf-8");
+            let body = str::from_utf8(response.body()).unwrap();
+            let (retry, rest) = body.strip_prefix("retry:").unwrap().split_once('\n').unwrap();
+            assert!(RETRY_MS.contains(&retry.parse().unwrap()));
+            assert_eq!(rest, format!("{told}\n"));
+        }
+        assert_eq!((shedder.streams(), shedder.replays()), (4, 0));
     }
 
     #[test]
-    fn others_get_503() {
-        let response = Shedder::default().response();
-        assert_eq!(response.status(), 503);
-        let seconds: u32 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
-        assert!((2..=10).contains(&seconds));
+    fn others_are_told_by_a_status() {
+        for (problem, status, words) in [
+            (excess(Excess::Full), 503, "connections"),
+            (excess(Excess::Unpermitted), 429, "--max-connections-per-ip"),
+            (no_room(), 503, "--max-buffered"),
+        ] {
+            assert!(problem.detail().contains(words), "{problem:?}");
+            let response = Response::from(problem);
+            assert_eq!(response.status(), status);
+            let seconds: u32 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
+            assert!((2..=10).contains(&seconds));
+        }
     }
 }

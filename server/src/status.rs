@@ -10,7 +10,7 @@
 //!      └──► answered at once ◄┼──────────────────── shared for a while, if it is dear ◄─┘
 //! ```
 //! One round at a time serves everyone who was waiting when it began, so that many requests don't mean many rounds. An
-//! answer is as fresh as that, unless it costs much ([`snapshot`]).
+//! answer is as fresh as that, unless it costs much, or too many are still being read ([`snapshot`]).
 
 mod desk;
 mod facts;
@@ -51,6 +51,9 @@ impl StatusBoard {
     pub(crate) fn answer(self: &Arc<Self>, handle: &Handle<Session>) -> Reply {
         let (board, handle) = (Arc::clone(self), handle.clone());
         Reply::later(move |responder| {
+            if let Some(json) = board.snapshots.again() {
+                return responder.send(response(json));
+            }
             let asked = board.desk().ask(responder);
             match asked {
                 Asked::Begin(responders) => board.begin_round(handle, responders),
@@ -75,9 +78,10 @@ impl StatusBoard {
             facts: &self.facts,
             hub: &self.hub,
             counters: handle.counters(),
+            buffered: handle.buffered(),
+            replays: handle.replays(),
             draining: handle.is_draining(),
-            shed: self.shedder.streams(),
-            shed_for_channels: self.shedder.streams_for_channels(),
+            shedder: &self.shedder,
         }
         .write(rows)
     }
@@ -111,9 +115,18 @@ impl Round {
 
 impl Drop for Round {
     fn drop(&mut self) {
-        let waiting = self.board.desk().end_round();
-        if !waiting.is_empty() {
-            Arc::clone(&self.board).begin_round(self.handle.clone(), waiting);
+        // Ends: who comes while there are too many snapshots doesn't wait.
+        loop {
+            let waiting = self.board.desk().end_round();
+            if waiting.is_empty() {
+                return;
+            }
+            let Some(json) = self.board.snapshots.again() else {
+                return Arc::clone(&self.board).begin_round(self.handle.clone(), waiting);
+            };
+            for responder in waiting {
+                responder.send(response(json.clone()));
+            }
         }
     }
 }

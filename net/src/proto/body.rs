@@ -116,9 +116,15 @@ impl BodyDecoder {
         self.state == State::Done
     }
 
+    /// Bytes that are kept.
+    pub(super) fn held(&self) -> usize {
+        self.body.capacity() + self.trailer.capacity()
+    }
+
     /// The body, as far as it has come.
     #[must_use]
-    pub fn into_body(self) -> Vec<u8> {
+    pub fn into_body(mut self) -> Vec<u8> {
+        self.body.shrink_to_fit(); // It grew by doubling, and may wait for long.
         self.body
     }
 

@@ -47,6 +47,9 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 /// when a body is refused.
 const LINGER_BYTES: usize = 1 << 20;
 
+/// Bytes read at a time where no body is expected. What a peer pipelines may wait in its socket.
+const HEAD_READ_BYTES: usize = 8 << 10;
+
 /// What is to be done next. Output comes first: while there is any, it is [`Action::Write`].
 #[derive(Debug)]
 #[must_use]
@@ -76,6 +79,8 @@ pub struct Http1 {
     timeouts: Timeouts,
     state: State,
     input: Input,
+    /// Bytes of the head of the request that is under way.
+    head_bytes: usize,
     output: Output,
     /// When the state has lasted too long.
     deadline: Option<Instant>,
@@ -115,6 +120,7 @@ impl Http1 {
             timeouts,
             state: State::Rest,
             input: Input::default(),
+            head_bytes: 0,
             output: Output::new(now, timeouts.stall),
             deadline: Some(now + timeouts.head),
             answer: AnswerForm::default(),
@@ -134,6 +140,34 @@ impl Http1 {
     pub fn is_idle(&self) -> bool {
         let at_rest = matches!(self.state, State::Rest) && self.input.unread().is_empty() && self.output.is_empty();
         at_rest && self.answers > 0
+    }
+
+    /// Bytes that are held for this peer: of requests that are not answered, but for a body that is handed over; and of
+    /// answers that are not sent, but for bodies that others have too.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let body = if let State::Body(request) = &self.state { request.held() } else { 0 };
+        self.input.capacity() + self.head_bytes + body + self.output.held()
+    }
+
+    /// There is no room for what is held. A request that is not whole is refused, and what is pipelined behind another let
+    /// go.
+    pub fn handle_shortage(&mut self) {
+        match self.state {
+            State::Rest | State::Head(_) | State::Body(_) => self.refuse(RequestError::NoRoom),
+            State::Asked => self.last = true,
+            _ => return,
+        }
+        self.input.clear();
+    }
+
+    /// The most bytes that [`handle_bytes`](Self::handle_bytes) should be given at a time.
+    #[must_use]
+    pub fn most_to_read(&self) -> usize {
+        match self.state {
+            State::Body(_) | State::Lingering { .. } => usize::MAX,
+            _ => HEAD_READ_BYTES,
+        }
     }
 
     /// Bytes came from the peer.
@@ -302,6 +336,7 @@ impl Http1 {
         };
         let head = parse_head(&unread[..end], &self.limits)?;
         self.input.advance(end);
+        self.head_bytes = end;
         self.answer = AnswerForm::of(&head);
         if head.framing == Framing::Length(0) {
             self.begin_body(now, head, 0);
@@ -353,6 +388,7 @@ impl Http1 {
     fn finish_answer(&mut self, now: Instant, close: bool) {
         debug_assert!(matches!(self.state, State::Asked), "an answer without a question: {:?}", self.state);
         self.answers += 1;
+        self.head_bytes = 0;
         if close {
             self.state = State::Answered;
             self.deadline = None;
@@ -366,12 +402,14 @@ impl Http1 {
     fn refuse(&mut self, error: RequestError) {
         // What follows on the connection can't be told apart any more.
         self.last = true;
+        self.head_bytes = 0;
         self.state = State::Refused(error);
     }
 
     fn close(&mut self) {
         self.state = State::Closed;
         self.deadline = None;
+        self.head_bytes = 0;
         self.input.clear();
     }
 }

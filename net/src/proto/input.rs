@@ -39,7 +39,7 @@ impl Input {
         *self = Input::default();
     }
 
-    #[cfg(test)]
+    /// Bytes that are held, read or not.
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }

@@ -40,6 +40,7 @@ pub use body::{BodyDecoder, BodyProgress};
 pub use framing::Framing;
 pub use head::{Head, parse_head};
 pub use http1::{Action, Http1};
+pub(crate) use output::own_bytes;
 pub use request_error::RequestError;
 pub use response::DateLine;
 pub use scanner::HeadScanner;

@@ -15,6 +15,8 @@ pub(super) struct Output {
     front: Vec<u8>,
     written: usize,
     body: Bytes,
+    /// Bytes of the body that nobody else has.
+    own: usize,
     /// How long the peer may take nothing.
     patience: Duration,
     /// How the peer has taken what came since the output was last empty.
@@ -33,6 +35,7 @@ impl Output {
             patience,
             pace: Pace::new(now, patience),
             is_last_offer: false,
+            own: 0,
         }
     }
 
@@ -60,8 +63,14 @@ impl Output {
         if body.len() <= SMALL_BODY_BYTES {
             self.front.extend_from_slice(&body);
         } else {
+            self.own = own_bytes(&body);
             self.body = body;
         }
+    }
+
+    /// Bytes that are kept for this peer alone. Those of a body are kept until all of it is sent.
+    pub(super) fn held(&self) -> usize {
+        self.front.capacity() + self.own
     }
 
     /// This much of the front is sent.
@@ -73,6 +82,7 @@ impl Output {
             if self.body.is_empty() {
                 // An empty rest of it would hold all of it, for as long as the connection rests.
                 self.body = Bytes::new();
+                self.own = 0;
             }
         }
         if self.written == self.front.len() {
@@ -106,5 +116,11 @@ impl Output {
         self.front = Vec::new();
         self.written = 0;
         self.body = Bytes::new();
+        self.own = 0;
     }
+}
+
+/// Bytes of a body that nobody else has: a page or a snapshot that others have too was not made for this peer.
+pub(crate) fn own_bytes(body: &Bytes) -> usize {
+    if body.is_unique() { body.len() } else { 0 }
 }

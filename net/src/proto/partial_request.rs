@@ -33,6 +33,11 @@ impl PartialRequest {
         Ok(progress)
     }
 
+    /// Bytes of the body that are held.
+    pub(super) fn held(&self) -> usize {
+        self.body.held()
+    }
+
     /// When the body has come too slowly.
     pub(super) fn deadline(&self) -> Instant {
         self.pace.deadline()

@@ -47,6 +47,8 @@ pub enum RequestError {
     Expectation,
     /// The request was not whole in time.
     Timeout,
+    /// All connections together hold as much as they may, and the request or its answer would add to it.
+    NoRoom,
 }
 
 impl RequestError {
@@ -71,6 +73,7 @@ impl RequestError {
             RequestError::HeadTooLarge | RequestError::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             RequestError::Method | RequestError::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             RequestError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            RequestError::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -99,6 +102,7 @@ impl fmt::Display for RequestError {
             RequestError::BodyTooLarge => "the request body is too large",
             RequestError::Expectation => "the expectation is not supported; only a single 100-continue is",
             RequestError::Timeout => "the request was not complete in time",
+            RequestError::NoRoom => "the server has no room for the request or its answer; try again shortly",
         })
     }
 }

@@ -93,25 +93,26 @@ impl Client {
     pub(super) fn check(&self, published: &[Published]) -> Told {
         match &self.role {
             Role::Reader { answers, filter } => match take_answers(&self.received, answers) {
-                (count, stream) if count == answers.len() => check_stream(stream, filter, published),
+                Taken { has_all: true, rest, .. } => check_stream(rest, filter, published),
                 _ => Told::default(),
             },
             Role::Asker { answers } => {
-                let (count, rest) = take_answers(&self.received, answers);
-                assert!(count < answers.len() || rest.is_empty(), "more answers than questions");
+                let taken = take_answers(&self.received, answers);
+                assert!(!taken.has_all || taken.rest.is_empty(), "more answers than questions");
                 Told::default()
             }
             Role::Pest => Told::default(),
         }
     }
 
-    /// Whether all answers have come.
-    pub(super) fn has_answers(&self) -> bool {
+    /// Whether all answers have come that come at all, and whether some were refused.
+    pub(super) fn has_answers(&self) -> (bool, bool) {
         match &self.role {
             Role::Asker { answers } | Role::Reader { answers, .. } => {
-                take_answers(&self.received, answers).0 == answers.len()
+                let taken = take_answers(&self.received, answers);
+                (taken.has_all || taken.is_refused, taken.is_refused)
             }
-            Role::Pest => true,
+            Role::Pest => (true, false),
         }
     }
 }
@@ -122,16 +123,28 @@ fn requests(random: &mut fastrand::Rng, number: usize, count: usize) -> (String,
     let mut answers = Vec::new();
     let has_bodies = random.bool();
     for index in 0..count {
-        let path = format!("/{}/{number}/{index}", if random.u8(..20) == 0 { "later" } else { "echo" });
-        let body = "x".repeat(if has_bodies && random.u8(..4) == 0 { random.usize(..3000) } else { 0 });
+        let kind = match random.u8(..40) {
+            0 | 1 => "later",
+            2 => "large",
+            _ => "echo",
+        };
+        let path = format!("/{kind}/{number}/{index}");
+        let most = if random.u8(..10) == 0 { 50_000 } else { 3_000 };
+        let body = "x".repeat(if has_bodies && random.u8(..4) == 0 { random.usize(..most) } else { 0 });
         let length = body.len();
         text += &match length {
             0 => format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"),
             _ => format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}"),
         };
-        answers.push(format!("{path} {length}"));
+        answers.push(answer(&path, length));
     }
     (text, answers)
+}
+
+/// What is answered to a request with a body of so many bytes.
+pub(super) fn answer(path: &str, length: usize) -> String {
+    let answer = format!("{path} {length}");
+    if path.starts_with("/large/") { format!("{answer:40000}") } else { answer }
 }
 
 /// Splits a head, in small letters, from what comes after it.
@@ -141,20 +154,36 @@ fn split_head(bytes: &[u8]) -> Option<(String, &[u8])> {
     Some((head.to_ascii_lowercase(), &bytes[end + 4..]))
 }
 
-/// How many of the answers have come, and what comes after them: each is the next one, whole and alone.
-fn take_answers<'a>(mut received: &'a [u8], answers: &[String]) -> (usize, &'a [u8]) {
+/// What has come of the answers.
+struct Taken<'a> {
+    has_all: bool,
+    /// The connection was one too many; or there was no room for all, so that one was refused, or what was pipelined behind
+    /// it let go.
+    is_refused: bool,
+    rest: &'a [u8],
+}
+
+/// Takes the answers that have come: each is the next one, whole and alone.
+fn take_answers<'a>(mut received: &'a [u8], answers: &[String]) -> Taken<'a> {
     let mut count = 0;
     while count < answers.len()
         && let Some((head, rest)) = split_head(received)
     {
+        if head.starts_with("http/1.1 503") || head.starts_with("http/1.1 408") {
+            assert!(head.contains("connection: close") && rest.is_empty(), "{head}");
+            return Taken { has_all: false, is_refused: true, rest };
+        }
         assert!(head.starts_with("http/1.1 200"), "{head}");
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
         let Some((body, rest)) = rest.split_at_checked(length.parse().unwrap()) else { break };
         assert_eq!(body, answers[count].as_bytes());
         count += 1;
         received = rest;
+        if head.contains("connection: close") {
+            return Taken { has_all: count == answers.len(), is_refused: true, rest };
+        }
     }
-    (count, received)
+    Taken { has_all: count == answers.len(), is_refused: false, rest: received }
 }
 
 /// What a stream tells: after the place where it begins each event that the filter covers, once, in order; or a gap.

@@ -7,39 +7,46 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sse_core::{Hub, HubConfig};
 
-use super::desk::Desk;
+use super::desk::{Desk, Permit};
 use super::wire::{self, SimulatedSystem};
-use crate::config::Config;
+use crate::config::{Config, EXCESS_CONNECTIONS};
 use crate::handle::{Handle, Shared};
 use crate::inbox::Inbox;
+use crate::ledger::counted;
 use crate::worker::{Now, Parts, Worker};
 
 /// Calls of sockets in a pass, beside those for each stream: what the budgets of a pass come to, and some more.
 const MOST_CALLS: usize = 4096;
 
+/// An answer's head, in this world.
+const MOST_HEAD_BYTES: usize = 256;
+
 pub(super) struct SimulatedLoop {
     pub(super) world: wire::Shared,
     pub(super) worker: Worker<Desk, SimulatedSystem>,
-    pub(super) handle: Handle<()>,
+    pub(super) handle: Handle<Permit>,
     pub(super) desk: Arc<Desk>,
     pub(super) hub: Hub,
     pub(super) now: Now,
-    inbox: Arc<Inbox<()>>,
+    pub(super) max_buffered: usize,
+    pub(super) most_permits: usize,
+    inbox: Arc<Inbox<Permit>>,
     /// The inbox's waker belongs to it. Nobody polls it.
     _poll: mio::Poll,
 }
 
 impl SimulatedLoop {
-    pub(super) fn new(seed: u64, hub: HubConfig, config: Config) -> SimulatedLoop {
+    pub(super) fn new(seed: u64, hub: HubConfig, config: Config, most_permits: usize) -> SimulatedLoop {
         // The worker draws its phases from this thread's.
         fastrand::seed(seed);
         let poll = mio::Poll::new().unwrap();
         let inbox = Arc::new(Inbox::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
-        let shared = Arc::new(Shared::new([Arc::clone(&inbox)].into()));
-        let desk = Arc::new(Desk::default());
+        let shared = Arc::new(Shared::new([Arc::clone(&inbox)].into(), &config));
+        let desk = Arc::new(Desk::new(most_permits));
         let hub = Hub::new(hub);
         let world = Rc::new(RefCell::new(wire::World::new(seed)));
         let now = Now { instant: Instant::now(), system: SystemTime::UNIX_EPOCH };
+        let max_buffered = config.max_buffered;
         let parts = Parts {
             inbox: Arc::clone(&inbox),
             shared: Arc::clone(&shared),
@@ -49,7 +56,8 @@ impl SimulatedLoop {
             housekeeper: true,
         };
         let worker = Worker::new(parts, SimulatedSystem(Rc::clone(&world)), 1, now);
-        SimulatedLoop { world, worker, handle: Handle::new(shared), desk, hub, now, inbox, _poll: poll }
+        let handle = Handle::new(shared);
+        SimulatedLoop { world, worker, handle, desk, hub, now, max_buffered, most_permits, inbox, _poll: poll }
     }
 
     /// Lets time pass, and the worker do what it wakes up for. Gives whether there was anything.
@@ -68,6 +76,25 @@ impl SimulatedLoop {
         let calls = self.world.borrow().calls - before;
         let most = MOST_CALLS + 20 * self.handle.streams();
         assert!(calls <= most, "{calls} calls of sockets in one pass, {} streams", self.handle.streams());
+        self.check_counts();
         true
+    }
+
+    /// What is counted is what is there, and bounded: but for the head, an answer is only given if there is room for it.
+    fn check_counts(&self) {
+        let held: Vec<_> = self.worker.exchanges().map(|exchange| counted(exchange.http.held())).collect();
+        let waiting = self.desk.waiting.lock().unwrap();
+        let bodies: usize = waiting.iter().map(|(_, _, body)| counted(body.len())).sum();
+        let buffered = self.handle.buffered();
+        assert_eq!(buffered, held.iter().sum::<usize>() + bodies);
+        let heads = MOST_HEAD_BYTES * held.iter().filter(|held| **held > 0).count();
+        assert!(buffered <= self.max_buffered.saturating_add(heads), "{held:?} in exchanges, {bodies} in bodies");
+
+        let refused = self.worker.exchanges().filter(|exchange| exchange.permit.is_err()).count();
+        assert_eq!(self.worker.excess(), refused);
+        assert_eq!(self.desk.permits(), self.handle.connections() - refused);
+        assert!(refused <= EXCESS_CONNECTIONS, "{refused} too many");
+        let (counted, catching_up) = self.worker.catching_up();
+        assert_eq!((self.handle.replays(), counted), (counted, catching_up));
     }
 }

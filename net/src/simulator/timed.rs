@@ -40,7 +40,7 @@ impl Stage {
     }
 
     fn with(hub: HubConfig, config: Config) -> Stage {
-        let event_loop = SimulatedLoop::new(SEED, hub, config);
+        let event_loop = SimulatedLoop::new(SEED, hub, config, usize::MAX);
         event_loop.world.borrow_mut().has_faults = false;
         let begun = event_loop.now.instant;
         Stage { event_loop, begun }

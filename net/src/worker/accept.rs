@@ -1,6 +1,7 @@
 //! Accepting connections.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use super::Worker;
 use crate::config::EXCESS_CONNECTIONS;
 use crate::connection::{Connection, Role};
 use crate::exchange::Exchange;
+use crate::ledger::Account;
 use crate::proto::{Http1, Timeouts};
-use crate::service::{Peer, Service};
+use crate::service::{Excess, Service};
 use crate::system::{Recovery, System, recovery};
 use crate::timers::Timer;
 use crate::turns::ACCEPTS_PER_PASS;
@@ -69,14 +71,35 @@ impl<V: Service, Y: System> Worker<V, Y> {
         self.timers.arm(self.timers.tick_after(self.now.instant + BACKOFF), Timer::Accept(listener));
     }
 
+    /// A connection's right to be there, or why it is one too many.
+    fn permit(&self, addr: &SocketAddr) -> Result<V::Permit, Excess> {
+        // Relaxed: a count on its own. Workers that add at the same time may go over the limit by one each.
+        if self.shared.connections.load(Ordering::Relaxed) >= self.config.max_connections {
+            return Err(Excess::Full);
+        }
+        self.service.accept(addr).ok_or(Excess::Unpermitted)
+    }
+
+    /// Whether one connection too many, too, is to be taken up and told so.
+    #[cold]
+    fn may_be_told(&self, excess: Excess) -> bool {
+        let counter = match excess {
+            Excess::Full => &self.shared.full,
+            Excess::Unpermitted => &self.shared.unpermitted,
+        };
+        counter.fetch_add(1, Ordering::Relaxed); // a count on its own
+        let has_room = self.excess < EXCESS_CONNECTIONS;
+        if !has_room {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed); // a count on its own
+        }
+        has_room
+    }
+
     /// Takes up a connection, unless there are far too many.
     fn admit(&mut self, mut socket: Y::Socket, addr: SocketAddr) {
-        // Relaxed: a count on its own. Workers that add at the same time may go over the limit by one each.
-        let open = self.shared.connections.load(Ordering::Relaxed);
-        let excess = open >= self.config.max_connections;
-        let most = self.config.max_connections.saturating_add(EXCESS_CONNECTIONS * self.shared.inboxes.len());
         self.shared.accepted.fetch_add(1, Ordering::Relaxed); // a count on its own
-        if open >= most {
+        let permit = self.permit(&addr);
+        if permit.as_ref().is_err_and(|&excess| !self.may_be_told(excess)) {
             return;
         }
         let now = self.now.instant;
@@ -87,19 +110,22 @@ impl<V: Service, Y: System> Worker<V, Y> {
             self.shared.accept_errors.fetch_add(1, Ordering::Relaxed); // a count on its own
             return;
         }
+        let most = if permit.is_ok() { Duration::MAX } else { EXCESS_TIMEOUT };
         let timeouts = Timeouts {
-            head: if excess { self.config.head_timeout.min(EXCESS_TIMEOUT) } else { self.config.head_timeout },
-            body: if excess { self.config.body_timeout.min(EXCESS_TIMEOUT) } else { self.config.body_timeout },
-            idle: if excess { self.config.idle_timeout.min(EXCESS_TIMEOUT) } else { self.config.idle_timeout },
+            head: self.config.head_timeout.min(most),
+            body: self.config.body_timeout.min(most),
+            idle: self.config.idle_timeout.min(most),
             stall: self.config.stall_timeout,
         };
         let mut http = Http1::new(now, self.config.limits, timeouts);
-        if excess || self.drain_until.is_some() {
+        self.excess += usize::from(permit.is_err());
+        if permit.is_err() || self.drain_until.is_some() {
             http.set_last();
         }
         let deadline = self.timers.tick_after(now + timeouts.head);
         let armed_for = self.timers.arm(deadline, Timer::Deadline(key));
-        let exchange = Exchange::new(http, Peer { addr, excess }, armed_for);
+        let account = Account::new(Arc::clone(&self.shared.ledger));
+        let exchange = Exchange::new(http, addr, permit, account, armed_for);
         vacancy.fill(Connection { socket, role: Role::Exchange(Box::new(exchange)) });
         self.shared.connections.fetch_add(1, Ordering::Relaxed); // a count on its own
     }

@@ -92,7 +92,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
             Step::Close => Outcome::Close,
             Step::Admit(head) => {
                 let admission = self.service.admit(&head.request, &exchange.peer);
-                exchange.http.handle_admission(self.now.instant, head, admission);
+                exchange.admit(head, admission, self.now.instant);
                 Outcome::Go
             }
             Step::Ask(request) => self.ask(key, request),
@@ -104,10 +104,11 @@ impl<V: Service, Y: System> Worker<V, Y> {
     fn ask(&mut self, key: Key, request: Request<Bytes>) -> Outcome {
         self.requests += 1;
         let number = self.requests;
-        let Some(exchange) = self.exchange(key) else { return Outcome::Rest };
+        let Some(connection) = self.connections.get_mut(key) else { return Outcome::Rest };
+        let Role::Exchange(exchange) = &mut connection.role else { return Outcome::Rest };
         exchange.request = Some(number);
-        let peer = exchange.peer;
-        let context = Context::new(&peer, &self.handle, &self.inbox, Ticket { key, request: number });
+        let ticket = Ticket { key, request: number };
+        let context = Context::new(&exchange.peer, &exchange.permit, &self.handle, &self.inbox, ticket);
         match self.service.call(request, &context) {
             Reply::Later if context.is_deferred() => {}
             reply => self.answer(key, Some(reply)),
@@ -146,9 +147,14 @@ impl<V: Service, Y: System> Worker<V, Y> {
     fn respond(&mut self, key: Key, response: Response<Bytes>) {
         self.refresh_date();
         let Some(connection) = self.connections.get_mut(key) else { return };
-        if let Role::Exchange(exchange) = &mut connection.role {
-            exchange.http.handle_response(self.now.instant, response, &self.date);
-        }
+        let Role::Exchange(exchange) = &mut connection.role else { return };
+        let response = if exchange.has_room_for(&response) {
+            response
+        } else {
+            // It is the one thing that can be let go. Who answers at length to what can't be asked twice shares the bytes.
+            self.service.refuse(&RequestError::NoRoom, &exchange.peer)
+        };
+        exchange.respond(response, &self.date, self.now.instant);
     }
 
     /// An answer of our own, for want of one from the service.
@@ -219,11 +225,11 @@ impl<V: Service, Y: System> Worker<V, Y> {
             return; // Another timer, for an earlier time, has taken this one's place.
         }
         exchange.armed_for = u64::MAX;
-        exchange.http.handle_timeout(now);
+        exchange.handle_timeout(now);
         self.call_attention(key);
     }
 
-    fn exchange(&mut self, key: Key) -> Option<&mut Exchange> {
+    fn exchange(&mut self, key: Key) -> Option<&mut Exchange<V::Permit>> {
         match &mut self.connections.get_mut(key)?.role {
             Role::Exchange(exchange) => Some(exchange),
             Role::Stream(_) => None,

@@ -76,6 +76,12 @@ impl<V: Service, Y: System> Worker<V, Y> {
 
     /// Sees to what a stream's turn came to.
     pub(super) fn settle(&mut self, key: Key, outcome: Flush) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && let Role::Stream(stream) = &mut connection.role
+            && stream.has_caught_up()
+        {
+            self.shared.replays.fetch_sub(1, Ordering::Relaxed); // a count on its own
+        }
         match outcome {
             Flush::Done => {}
             Flush::More => self.queue(key),
@@ -104,8 +110,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
 
     /// Takes up a stream that has just opened. `unread`: the client has said more than its request, or nothing more.
     pub(super) fn start_stream(&mut self, key: Key, unread: bool) {
-        // Relaxed: a count on its own.
-        self.shared.streams.fetch_add(1, Ordering::Relaxed);
+        self.shared.streams.fetch_add(1, Ordering::Relaxed); // a count on its own
         if let Some(ticks) = self.keepalive_ticks {
             self.timers.arm(self.tick + fastrand::u64(1..=ticks), Timer::Keepalive(key));
         }
@@ -115,6 +120,10 @@ impl<V: Service, Y: System> Worker<V, Y> {
         if let Some(connection) = self.connections.get_mut(key)
             && let Role::Stream(stream) = &mut connection.role
         {
+            if stream.is_catching_up() {
+                stream.flags.insert(Flags::CATCHING_UP);
+                self.shared.replays.fetch_add(1, Ordering::Relaxed); // a count on its own
+            }
             let outcome = stream.send_head(&mut connection.socket);
             self.settle(key, outcome);
         }
@@ -123,6 +132,9 @@ impl<V: Service, Y: System> Worker<V, Y> {
     /// Gives a stream back to its service.
     pub(super) fn end_stream(&mut self, stream: Stream<V::Session>, reason: EndReason) {
         self.shared.streams.fetch_sub(1, Ordering::Relaxed); // a count on its own
+        if stream.flags.contains(Flags::CATCHING_UP) {
+            self.shared.replays.fetch_sub(1, Ordering::Relaxed); // a count on its own
+        }
         let counter = match reason {
             EndReason::Lagged => Some(&self.shared.lagged),
             EndReason::Stalled => Some(&self.shared.stalled),

@@ -30,8 +30,13 @@ struct Desk {
 
 impl Service for Desk {
     type Session = ();
+    type Permit = ();
 
-    fn call(&self, request: Request<Bytes>, _: &Context<'_, ()>) -> Reply<()> {
+    fn accept(&self, _: &SocketAddr) -> Option<()> {
+        Some(())
+    }
+
+    fn call(&self, request: Request<Bytes>, _: &Context<'_, Self>) -> Reply<()> {
         match request.uri().path() {
             path @ ("/stream" | "/skip" | "/gone") => {
                 if path == "/gone" {
@@ -76,7 +81,7 @@ impl Bench {
         let system = MioSystem::new(vec![Listener::Tcp(listener)], poll.registry().try_clone().unwrap()).unwrap();
         let parts = Parts {
             inbox: Arc::clone(&inbox),
-            shared: Arc::new(Shared::new([inbox].into())),
+            shared: Arc::new(Shared::new([inbox].into(), &Config::default())),
             service: Arc::new(Desk::default()),
             hub: Hub::new(hub),
             config: Config::default(),
@@ -95,7 +100,7 @@ impl Bench {
     }
 
     /// The one connection.
-    fn connection(&self) -> (Key, &Connection<SystemSocket, ()>) {
+    fn connection(&self) -> (Key, &Connection<SystemSocket, (), ()>) {
         self.worker.connections.iter().next().unwrap()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -24,8 +25,13 @@ struct Desk(Mutex<HashSet<ThreadId>>);
 
 impl Service for Desk {
     type Session = ();
+    type Permit = ();
 
-    fn call(&self, request: Request<Bytes>, cx: &Context<'_, ()>) -> Reply<()> {
+    fn accept(&self, _: &SocketAddr) -> Option<()> {
+        Some(())
+    }
+
+    fn call(&self, request: Request<Bytes>, cx: &Context<'_, Self>) -> Reply<()> {
         self.0.lock().unwrap().insert(thread::current().id());
         match request.uri().path() {
             "/" => Reply::Stream(StreamReply::new(Response::new(()), Filter::parse("/").unwrap(), ())),

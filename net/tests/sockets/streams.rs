@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{HEAD_ALONE, PATIENCE, Server, wait_for};
+use crate::support::{HEAD_ALONE, Server, wait_for};
 use sse_core::{Event, HubConfig};
 use sse_net::{Config, EndReason};
 

@@ -38,8 +38,13 @@ pub(crate) struct Desk {
 
 impl Service for Desk {
     type Session = Session;
+    type Permit = ();
 
-    fn call(&self, request: Request<Bytes>, cx: &Context<'_, Session>) -> Reply<Session> {
+    fn accept(&self, _: &SocketAddr) -> Option<()> {
+        Some(())
+    }
+
+    fn call(&self, request: Request<Bytes>, cx: &Context<'_, Self>) -> Reply<Session> {
         let path = request.uri().path();
         if let Some(namespace) = path.strip_prefix("/stream") {
             let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
@@ -67,7 +72,7 @@ impl Service for Desk {
                 Reply::Later
             }
             "/panic" => panic!("as asked"),
-            "/excess" => Reply::Response(Response::new(Bytes::from(cx.peer().excess.to_string()))),
+            "/excess" => Reply::Response(Response::new(Bytes::from(cx.peer().excess.is_some().to_string()))),
             "/large" => Reply::Response(Response::new(Bytes::from(vec![b'x'; 8 << 20]))),
             _ => Reply::Response(Response::new(request.into_body())),
         }

@@ -12,23 +12,25 @@ use sse_net::{Counters, StreamView};
 use super::facts::Facts;
 use crate::namespaces::Namespaces;
 use crate::session::Session;
+use crate::shed::Shedder;
 
 /// What the document says, beside the streams.
 pub(super) struct Report<'a> {
     pub(super) facts: &'a Facts,
     pub(super) hub: &'a Hub,
     pub(super) counters: Counters,
+    /// Bytes of requests and answers that are held for their peers.
+    pub(super) buffered: usize,
+    /// Streams that catch up.
+    pub(super) replays: usize,
     pub(super) draining: bool,
-    /// Subscribers turned away since the start.
-    pub(super) shed: u64,
-    /// Those of them that needed a channel.
-    pub(super) shed_for_channels: u64,
+    pub(super) shedder: &'a Shedder,
 }
 
 impl Report<'_> {
     /// The document, with these streams.
     pub(super) fn write(&self, mut rows: Vec<Row>) -> Vec<u8> {
-        let &Report { facts, hub, ref counters, draining, shed, shed_for_channels } = self;
+        let &Report { facts, hub, ref counters, draining, shedder, .. } = self;
         rows.sort_by_key(|row| row.opened);
         let now = Instant::now();
         let status = Status {
@@ -44,11 +46,12 @@ impl Report<'_> {
             channels: hub.channels(),
             max_channels: hub.max_channels(),
             accepted: counters.accepted,
-            shed,
-            shed_for_channels,
+            shed: shedder.streams(),
+            shed_for_channels: shedder.channels(),
             disconnected: Disconnected { lagged: counters.lagged, stalled: counters.stalled },
             slow_consumers: SlowConsumers::from(counters),
             resumes: Resumptions::from(&hub.resumes()),
+            limits: Limits::from(self),
             lag: Lag::over(rows.iter().map(|row| row.lag)),
         };
         serde_json::to_vec(&status).expect("strings and numbers are always JSON")
@@ -124,6 +127,7 @@ struct Status<'a> {
     disconnected: Disconnected,
     slow_consumers: SlowConsumers,
     resumes: Resumptions,
+    limits: Limits,
     lag: Lag,
 }
 
@@ -144,6 +148,39 @@ struct SlowConsumers {
 impl From<&Counters> for SlowConsumers {
     fn from(counters: &Counters) -> SlowConsumers {
         SlowConsumers { disconnected: counters.lagged, skipped: counters.skipped }
+    }
+}
+
+/// What is limited: how much of it there is now, and how often a limit was reached since the start.
+#[derive(Serialize)]
+struct Limits {
+    /// Bytes of requests and answers that are held for their peers.
+    buffered_bytes: usize,
+    /// Requests refused, and answers left out, for want of room for them.
+    buffered_refused: u64,
+    /// Connections that were one too many for the server, or for their network.
+    connections_full: u64,
+    connections_per_address: u64,
+    /// Those of both that were closed without a word.
+    connections_dropped: u64,
+    /// Streams that catch up.
+    replays: usize,
+    /// Subscribers turned away because too many did.
+    replays_refused: u64,
+}
+
+impl From<&Report<'_>> for Limits {
+    fn from(report: &Report<'_>) -> Limits {
+        let &Report { ref counters, buffered, replays, shedder, .. } = report;
+        Limits {
+            buffered_bytes: buffered,
+            buffered_refused: counters.no_room,
+            connections_full: counters.full,
+            connections_per_address: counters.unpermitted,
+            connections_dropped: counters.dropped,
+            replays,
+            replays_refused: shedder.replays(),
+        }
     }
 }
 

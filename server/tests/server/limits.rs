@@ -1,9 +1,12 @@
 //! Who is turned away, and how.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use sse_server::http::Method;
 use sse_server::{Config, Filter, FilterLimits, Reply, Server, Verdict};
 
-use crate::support::{Response, Running, Stream, config, eventually};
+use crate::support::{Response, Running, Stream, config, eventually, with_history};
 
 /// A stream that says when to return and ends.
 #[track_caller]
@@ -68,6 +71,61 @@ fn an_address_has_its_share() {
 
     drop(one);
     eventually(|| Some(from("192.0.2.1")).filter(|stream| !is_shed(&stream.head)));
+}
+
+/// All connections count, and one that becomes a stream counts once.
+#[test]
+fn an_address_has_its_share_of_connections() {
+    let server = Running::new(Config { max_connections_per_ip: Some(3), ..config() });
+    // Connections are accepted in the order in which they come.
+    let idle = TcpStream::connect(server.address()).unwrap();
+    let _one = server.subscribe("/subscribe/a");
+    let mut two = server.subscribe("/subscribe/a");
+
+    let refused = server.get("/health");
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some() && refused.header("connection") == Some("close"), "{refused:?}");
+    assert!(refused.problem().contains("--max-connections-per-ip"), "{refused:?}");
+    assert_eq!(server.post("/publish/a", "unheard").status, 429);
+    assert_shed(server.subscribe("/subscribe/a"));
+    assert_eq!(server.get("/healthz").status, 200);
+
+    drop(idle);
+    eventually(|| (server.post("/publish/a", "1").status == 200).then_some(()));
+    two.expect("data:1\n\n");
+    eventually(|| (server.get("/health").status == 200).then_some(()));
+    assert!(limit(&server, "connections_per_address") >= 4);
+    assert_eq!(limit(&server, "connections_full"), 0);
+}
+
+/// Beyond what a socket takes, so that who doesn't read it isn't through.
+const MUCH: usize = 32 << 20;
+
+#[test]
+fn a_crowd_that_resumes_comes_some_at_a_time() {
+    let server = Running::new(Config { max_replays: 1, history_bytes: 2 * MUCH, ..with_history() });
+    let data = "x".repeat(64 << 10);
+    let id = server.publish("/a", "", "");
+    for _ in 0..MUCH / data.len() {
+        server.publish("/a", "", &data);
+    }
+    let resume = || Stream::open(server.address(), "/subscribe/a", &[&format!("Last-Event-ID: {id}")]);
+    let first = resume();
+    assert_eq!(limit(&server, "replays"), 1);
+
+    let second = resume();
+    assert!(is_shed(&second.head));
+    let told = second.rest();
+    assert!(told.starts_with("retry:") && told.ends_with(&format!("\nid:{id}\n\n")), "it keeps its place: {told}");
+    assert_eq!(limit(&server, "replays_refused"), 1);
+    assert!(!is_shed(&server.subscribe("/subscribe/a").head), "who has missed nothing may come");
+
+    drop(first);
+    let mut second = eventually(|| Some(resume()).filter(|stream| !is_shed(&stream.head)));
+    for _ in 0..MUCH / data.len() {
+        assert_eq!(second.event(), format!("data:{data}"));
+    }
+    eventually(|| (limit(&server, "replays") == 0).then_some(()));
 }
 
 #[test]
@@ -164,4 +222,69 @@ fn who_needs_a_channel_too_many_is_told_when_to_return() {
     let mut new = eventually(|| Some(server.subscribe("/subscribe/c")).filter(|stream| !is_shed(&stream.head)));
     server.publish("/c", "", "2");
     new.expect("data:2\n\n");
+}
+
+/// What `status.json` says of this limit.
+fn limit(server: &Running, name: &str) -> u64 {
+    server.get("/admin/status.json").json()["limits"][name].as_u64().unwrap()
+}
+
+/// Whether anything has come.
+fn is_answered(client: &TcpStream) -> bool {
+    client.set_nonblocking(true).unwrap();
+    let length = client.peek(&mut [0]);
+    client.set_nonblocking(false).unwrap();
+    length.is_ok_and(|length| length > 0)
+}
+
+/// Bodies of a mebibyte, of which the last byte never comes: no more than sixteen of them fit.
+#[test]
+fn what_strangers_make_us_hold_is_bounded() {
+    const CLIENTS: usize = 300;
+    let server = Running::new(Config { max_buffered: 16 << 20, ..config() });
+    let head = format!("POST /publish/a HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", server.address(), 1 << 20);
+    let body = vec![b'x'; (1 << 20) - 1];
+    let mut clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = TcpStream::connect(server.address()).unwrap();
+            client.write_all(head.as_bytes()).unwrap();
+            client.write_all(&body).unwrap();
+            client
+        })
+        .collect();
+    eventually(|| (clients.iter().filter(|client| is_answered(client)).count() >= CLIENTS - 16).then_some(()));
+    let buffered = limit(&server, "buffered_bytes");
+    assert!((8 << 20..=16 << 20).contains(&buffered), "{buffered}");
+    assert!(limit(&server, "buffered_refused") >= CLIENTS as u64 - 16);
+
+    let refused = clients.iter_mut().find(|client| is_answered(client)).unwrap();
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: "), "{answer}");
+    assert!(answer.contains("\r\nConnection: close\r\n") && answer.contains("--max-buffered"), "{answer}");
+
+    let mut stream = server.subscribe("/subscribe/b");
+    assert_eq!(server.post("/publish/b", "small").status, 200);
+    stream.expect("data:small\n\n");
+    assert_eq!(server.get("/health").status, 200);
+
+    drop(clients);
+    eventually(|| (limit(&server, "buffered_bytes") == 0).then_some(()));
+    assert_eq!(server.post("/publish/b", &"x".repeat(60_000)).status, 200);
+}
+
+/// What is announced is not what is held.
+#[test]
+fn announcing_bodies_takes_no_room() {
+    let server = Running::new(Config { max_buffered: 2 << 20, ..config() });
+    let head = format!("POST /publish/a HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", server.address(), 1 << 20);
+    let _clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = TcpStream::connect(server.address()).unwrap();
+            client.write_all(head.as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    assert_eq!(server.post("/publish/b", &"x".repeat(1 << 19)).status, 200);
+    assert_eq!(limit(&server, "buffered_refused"), 0);
 }

@@ -1,3 +1,4 @@
+mod room;
 mod timeouts;
 
 use std::time::SystemTime;
