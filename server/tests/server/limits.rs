@@ -202,7 +202,7 @@ fn filters_have_the_limits_that_are_set() {
 
 #[test]
 fn who_needs_a_channel_too_many_is_told_when_to_return() {
-    let server = Running::new(Config { max_channels: 2, max_connections_per_ip: Some(3), ..config() });
+    let server = Running::new(Config { max_channels: 2, ..config() });
     let mut first = server.subscribe("/subscribe/a");
     let second = server.subscribe("/subscribe/b");
     for target in ["/subscribe/c", "/subscribe?namespace=/a&namespace=/c", "/subscribe/*"] {
