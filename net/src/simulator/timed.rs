@@ -1,4 +1,4 @@
-//! What is due when, to the nanosecond: an event loop in a simulated world where nothing goes wrong. No test here waits, and
+//! What is due when: an event loop in a simulated world where nothing goes wrong. No test here waits, and
 //! however busy the machine is, none can tell.
 //!
 //! Times are told from the beginning on, in ticks of the loop's timers where it is timers that are tested: what is due at a
@@ -18,6 +18,7 @@ use super::simulated_loop::SimulatedLoop;
 use super::wire::Wire;
 use crate::config::Config;
 use crate::proto::{BodyDecoder, Framing, Limits};
+use crate::stream_end::StreamEnd;
 use crate::timers::TICK;
 
 /// What the worker's draws are made of: any would do.
@@ -136,6 +137,11 @@ impl Stage {
     /// Whether the server says no more.
     fn is_over(&self, wire: usize) -> bool {
         self.world.borrow().wires[wire].is_over
+    }
+
+    /// How streams have ended.
+    fn ends(&self) -> Vec<StreamEnd> {
+        self.desk.ends.lock().unwrap().clone()
     }
 
     fn wire<T>(&mut self, act: impl FnOnce(&mut [Wire]) -> T) -> T {

@@ -39,9 +39,7 @@ fn a_drain_is_spread_and_loses_nothing() {
     // A fourth of them in each, more or less.
     assert!(open_after.windows(2).all(|two| (10..=40).contains(&gone(two))), "{open_after:?}");
     assert_eq!(open_after[4], 0);
-    let ends = stage.desk.ends.lock().unwrap();
-    assert!(ends.iter().all(|end| (end.reason, end.bytes_sent) == (EndReason::Drained, 11)));
-    drop(ends);
+    assert!(stage.ends().iter().all(|end| (end.reason, end.bytes_sent) == (EndReason::Drained, 11)));
     assert!(clients.into_iter().all(|client| stage.hear(client) == "data:last\n\n" && stage.is_over(client)));
 }
 
@@ -75,7 +73,7 @@ fn a_stream_that_reads_nothing_ends_with_the_drain() {
     stage.publish(&"x".repeat(5000));
     stage.handle.drain(ticks(100));
     stage.run_through(ticks(100), |stage| stage.handle.streams() == 1);
-    assert_eq!(stage.desk.ends.lock().unwrap()[0].reason, EndReason::Drained);
+    assert_eq!(stage.ends()[0].reason, EndReason::Drained);
     assert!(stage.is_over(client) && stage.worker.has_ended());
 }
 

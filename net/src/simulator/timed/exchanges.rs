@@ -56,10 +56,10 @@ fn who_does_not_take_an_answer_is_let_go() {
 #[test]
 fn who_takes_the_last_offer_is_let_be() {
     let mut stage = Stage::new(Config { stall_timeout: ticks(100), ..Config::default() });
-    let client = stage.connect_narrow(128, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    let client = stage.connect_narrow(64, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
     stage.run_until(ticks(50));
     // Too little for the socket to call, and all that is missing.
-    let mut text = stage.hear_some(client, 60);
+    let mut text = stage.hear_some(client, 30);
     stage.run_until(ticks(100));
     text += &stage.hear(client);
     assert!(text.ends_with("/echo 0"), "{text}");

@@ -79,7 +79,7 @@ fn a_reader_that_takes_nothing_goes() {
     assert_eq!(stage.hear(awake).len(), 5007);
     stage.run_through(ticks(120), |stage| stage.handle.streams() == 2);
     assert_eq!((stage.handle.streams(), stage.handle.counters().stalled), (1, 1));
-    assert_eq!(stage.desk.ends.lock().unwrap()[0].reason, EndReason::Stalled);
+    assert_eq!(stage.ends()[0].reason, EndReason::Stalled);
     // What it has not taken went with its socket.
     assert_eq!(stage.hear(idle), "");
 }
