@@ -37,6 +37,11 @@ const PROBE_AFTER: Duration = Duration::from_secs(15);
 #[cfg(target_os = "linux")]
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Bytes that the kernel keeps of what a peer sends and nobody has read yet (Linux takes twice as many, which is what it begins with).
+/// Requests are small, so more helps nobody, and by itself the kernel gives a peer that sends without end up to some MiB:
+/// 5,000 of them used up what it has for the TCP connections of the whole machine, and packets of all others were dropped.
+const RECEIVE_BUFFER_BYTES: usize = 64 << 10;
+
 /// Bound sockets, ready to be served by [`Workers::spawn`](crate::Workers::spawn).
 ///
 /// Each worker has its own listener for each address (`SO_REUSEPORT`): the kernel spreads the connections, and
@@ -206,6 +211,7 @@ fn listen(addr: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     // Accepted sockets inherit it, which saves a call per connection. Events must not wait for an ACK.
     socket.set_tcp_nodelay(true)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     part_from_the_departed(&socket)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
@@ -253,6 +259,7 @@ mod tests {
                     accepted += 1;
                     let socket = SockRef::from(&socket);
                     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+                    assert_eq!(socket.recv_buffer_size().unwrap(), 2 * RECEIVE_BUFFER_BYTES);
                     assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
                     assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_INTERVAL);
                     assert_eq!(socket.tcp_user_timeout().unwrap(), Some(PATIENCE));

@@ -330,6 +330,15 @@ impl<V: Service, Y: System> Worker<V, Y> {
         }
     }
 
+    /// The same for a connection whose turn was too short for what it has to do.
+    fn call_again(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && connection.call_attention()
+        {
+            self.turns.overtime.push_back(key);
+        }
+    }
+
     /// The one place where a connection goes: its socket closes, and a stream's service gets the session back.
     fn close(&mut self, key: Key, reason: EndReason) {
         let Some(mut connection) = self.connections.remove(key) else { return };

@@ -4,7 +4,7 @@ use sse_core::{EventId, Filter, Namespace};
 
 use super::wire::World;
 use crate::proto::{BodyDecoder, Framing, Limits};
-use crate::turns::ACTIONS_PER_TURN;
+use crate::turns::{ACTIONS_PER_OVERTIME, ACTIONS_PER_TURN};
 
 /// An event as it was published; its sequence is its place in the list, from 1 on.
 pub(super) type Published = (Namespace, String);
@@ -75,8 +75,9 @@ impl Client {
                 ];
                 let mut text = text[random.usize(..text.len())].to_owned();
                 if random.bool() {
-                    // A stream's head is the last action of a turn, and the connection is reset about then.
-                    let before = (ACTIONS_PER_TURN - 2) / 2;
+                    // A stream's head is the last action of a first turn, or of the next, and the connection is reset about then.
+                    let turns = [ACTIONS_PER_TURN, ACTIONS_PER_TURN + ACTIONS_PER_OVERTIME];
+                    let before = (turns[random.usize(..2)] - 2) / 2;
                     text = "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n".repeat(random.usize(before - 1..before + 2));
                     text += "GET /read/a HTTP/1.1\r\nHost: x\r\n\r\n";
                     reset_in = Some(random.u32(before as u32 - 1..before as u32 + 4));

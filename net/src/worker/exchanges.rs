@@ -23,7 +23,7 @@ use crate::stream::{Flush, Stream};
 use crate::stream_end::EndReason;
 use crate::system::System;
 use crate::timers::Timer;
-use crate::turns::{ACTIONS_PER_PASS, ACTIONS_PER_TURN};
+use crate::turns::{ACTIONS_PER_OVERTIME, ACTIONS_PER_PASS, ACTIONS_PER_TURN, OVERTIME_PER_PASS};
 
 /// How a stream begins, for clients that see its head (`fetch`): [`sse_core::Resume`] in a word.
 const SSE_RESUME: HeaderName = HeaderName::from_static("sse-resume");
@@ -41,45 +41,62 @@ enum Outcome {
 impl<V: Service, Y: System> Worker<V, Y> {
     /// Gives turns to those who wait for one, who has waited longest first, until the pass has no room for more.
     pub(super) fn attend(&mut self) {
+        // Who goes into overtime in this pass has had a turn.
+        let late = self.turns.overtime.len();
+        let kept = if late == 0 { 0 } else { OVERTIME_PER_PASS };
         let mut budget = ACTIONS_PER_PASS;
         for _ in 0..self.turns.attention.len() {
+            if budget <= kept {
+                break;
+            }
+            let Some(key) = self.turns.attention.pop_front() else { break };
+            budget -= self.give_turn(key, ACTIONS_PER_TURN.min(budget));
+        }
+        for _ in 0..late {
             if budget == 0 {
                 return;
             }
-            let Some(key) = self.turns.attention.pop_front() else { return };
-            let Some(connection) = self.connections.get_mut(key) else { continue };
-            connection.attend();
-            budget -= match &mut connection.role {
-                Role::Exchange(_) => self.carry_on(key, budget.min(ACTIONS_PER_TURN)),
-                Role::Stream(stream) => {
-                    let outcome = stream.discard_input(&mut connection.socket, &mut self.scratch);
-                    match outcome {
-                        Flush::More => self.call_attention(key),
-                        outcome => self.settle(key, outcome),
-                    }
-                    1
-                }
-            };
+            let Some(key) = self.turns.overtime.pop_front() else { return };
+            budget -= self.give_turn(key, ACTIONS_PER_OVERTIME.min(budget));
         }
     }
 
-    /// Carries an exchange on as far as its socket and its turn allow. Gives the number of its actions.
-    fn carry_on(&mut self, key: Key, most: usize) -> usize {
+    /// Gives a connection a turn of so many actions. Gives the number it has taken; if more is to be done, its next turn comes in
+    /// overtime.
+    fn give_turn(&mut self, key: Key, most: usize) -> usize {
+        let Some(connection) = self.connections.get_mut(key) else { return 0 };
+        connection.attend();
+        let (actions, outcome) = match &mut connection.role {
+            Role::Exchange(_) => self.carry_on(key, most),
+            Role::Stream(stream) => match stream.discard_input(&mut connection.socket, &mut self.scratch) {
+                Flush::More => (1, Outcome::Go),
+                outcome => {
+                    self.settle(key, outcome);
+                    (1, Outcome::Rest)
+                }
+            },
+        };
+        match outcome {
+            Outcome::Go => self.call_again(key),
+            Outcome::Rest => {}
+            Outcome::Close => self.close(key, EndReason::ClientClosed),
+        }
+        actions
+    }
+
+    /// Carries an exchange on as far as its socket and its turn allow. Gives the number of its actions, and what the last came to.
+    fn carry_on(&mut self, key: Key, most: usize) -> (usize, Outcome) {
         for action in 1..=most {
             match self.act(key) {
                 Outcome::Go => {}
                 Outcome::Rest => {
                     self.watch_deadline(key);
-                    return action;
+                    return (action, Outcome::Rest);
                 }
-                Outcome::Close => {
-                    self.close(key, EndReason::ClientClosed);
-                    return action;
-                }
+                Outcome::Close => return (action, Outcome::Close),
             }
         }
-        self.call_attention(key);
-        most
+        (most, Outcome::Go)
     }
 
     fn act(&mut self, key: Key) -> Outcome {

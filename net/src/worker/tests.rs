@@ -18,7 +18,7 @@ use crate::service::{Context, Peer};
 use crate::stream::Stream;
 use crate::stream_end::StreamEnd;
 use crate::system_socket::SystemSocket;
-use crate::turns::ACTIONS_PER_TURN;
+use crate::turns::{ACTIONS_PER_OVERTIME, ACTIONS_PER_TURN};
 
 /// `/stream` is a stream, and so is `/skip`, whose readers skip; `/gone` is one, too, whose client resets its connection just before it opens; the rest gets an
 /// empty answer.
@@ -155,7 +155,7 @@ fn reset(socket: TcpStream) {
 /// A connection may end in any action of a turn, the last one too: nothing names it after that.
 #[test]
 fn a_client_may_be_gone_at_any_action_of_a_turn() {
-    for before in 0..2 * ACTIONS_PER_TURN {
+    for before in 0..ACTIONS_PER_TURN + ACTIONS_PER_OVERTIME {
         let mut bench = Bench::new();
         let mut client = bench.connect();
         let requests = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(before) + "GET /gone HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -191,10 +191,8 @@ fn a_stream_that_the_hub_refuses_leaves_nothing_behind() {
 fn a_late_edge_of_one_connection_is_no_edge_of_the_next() {
     let mut bench = Bench::new();
     let mut first = bench.connect();
-    first.write_all(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10 * ACTIONS_PER_TURN)).unwrap();
-    while bench.worker.turns.attention.is_empty() {
-        bench.pass_on_edge();
-    }
+    first.write_all(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10 * ACTIONS_PER_OVERTIME)).unwrap();
+    bench.pass_until(|bench| !bench.worker.turns.overtime.is_empty());
     let (first_key, _) = bench.connection();
     // The listener is ready before the first client is gone; so its slot is free when the second one is accepted.
     let second = TcpStream::connect(bench.addr).unwrap();
@@ -220,9 +218,7 @@ fn who_talks_without_end_has_one_turn_a_pass() {
         let mut client = bench.connect();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         client.write_all(request.repeat(500).as_bytes()).unwrap();
-        while bench.worker.turns.attention.is_empty() {
-            bench.pass_on_edge();
-        }
+        bench.pass_until(|bench| !bench.worker.turns.overtime.is_empty());
         let before = bench.unread();
         bench.pass();
         let turn = before - bench.unread();
@@ -232,9 +228,50 @@ fn who_talks_without_end_has_one_turn_a_pass() {
             bench.pass_on_edge();
             let read = before - bench.unread();
             assert!(read < turn * 3 / 2, "{path}: {read} bytes read, {turn} without an edge");
-            assert_eq!(bench.worker.turns.attention.len(), 1, "{path}");
+            assert_eq!(bench.worker.turns.overtime.len(), 1, "{path}");
         }
     }
+}
+
+/// Who asks for one thing doesn't wait until all those have had their turn who ask without end.
+#[test]
+fn who_asks_for_little_is_answered_beside_those_who_ask_without_end() {
+    const PEERS: usize = 100;
+    let mut bench = Bench::new();
+    let requests = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(500);
+    let peers: Vec<_> = (0..PEERS).map(|_| bench.connect()).collect();
+    for mut peer in &peers {
+        peer.write_all(requests.as_bytes()).unwrap();
+    }
+    bench.pass_until(|bench| bench.worker.turns.overtime.len() == PEERS);
+    let mut client = bench.connect();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    client.set_nonblocking(true).unwrap();
+    bench.pass_on_edge();
+    let mut answer = [0; 1024];
+    let length = client.read(&mut answer).expect("answered in the pass that has heard of the request");
+    assert!(answer[..length].starts_with(b"HTTP/1.1 200 "));
+    assert!(!bench.worker.turns.overtime.is_empty(), "the peers have been done with before");
+}
+
+/// Nor do those who come with little each keep the others from going on.
+#[test]
+fn who_asks_without_end_goes_on_beside_those_who_ask_for_little() {
+    let mut bench = Bench::new();
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut clients: Vec<_> = (0..100).map(|_| bench.connect()).collect();
+    let mut peer = bench.connect();
+    peer.write_all(&request.repeat(500)).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    bench.pass_until(|bench| !bench.worker.turns.overtime.is_empty());
+    let mut answers = vec![0; 64 << 10];
+    while peer.read(&mut answers).is_ok() {}
+    for client in &mut clients {
+        client.write_all(request).unwrap();
+    }
+    bench.pass_on_edge();
+    assert!(!bench.worker.turns.attention.is_empty(), "all were answered in one pass");
+    assert!(peer.read(&mut answers).is_ok(), "the peer got nothing meanwhile");
 }
 
 /// Told to leave while its socket is full, far from the end of what it is owed.
