@@ -25,6 +25,7 @@ mod options;
 mod order;
 mod outcome;
 mod plot;
+mod poster;
 mod process;
 mod producer;
 mod readers;

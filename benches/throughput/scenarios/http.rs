@@ -1,8 +1,7 @@
 //! Publishing over HTTP.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use crate::Result;
 use crate::child::Child;
 use crate::lab::{CLOCK_BYTES, Lab, TIME, median};
 use crate::order::{Role, Settings};
+use crate::poster::Poster;
 use crate::report::Section;
 use crate::table::{Table, count};
 
@@ -113,20 +113,17 @@ fn publish(address: SocketAddr, events: u64, length: Duration, client: &mut Clie
     })
 }
 
-/// A client that publishes, one request after the other.
+/// Who publishes on a connection of its own.
 struct Publisher {
-    socket: TcpStream,
+    poster: Poster,
     /// The next event's number.
     number: u64,
-    request: Vec<u8>,
     lines: String,
 }
 
 impl Publisher {
     fn connect(address: SocketAddr, first_number: u64) -> std::io::Result<Publisher> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        Ok(Publisher { socket, number: first_number, request: Vec::new(), lines: String::new() })
+        Ok(Publisher { poster: Poster::connect(address)?, number: first_number, lines: String::new() })
     }
 
     fn publish_until(mut self, events: u64, over: &AtomicBool) -> std::io::Result<u64> {
@@ -150,34 +147,10 @@ impl Publisher {
                 _ => writeln!(self.lines, r#"{{"namespace":"{TIME}","data":"n={number:014}"}}"#),
             };
         }
-        let (path, kind) = match events {
+        let (namespace, kind) = match events {
             1 => (TIME, "text/plain"),
             _ => ("", "application/x-ndjson"),
         };
-        self.request.clear();
-        let length = self.lines.len();
-        write!(
-            self.request,
-            "POST /publish{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
-        )?;
-        self.request.extend_from_slice(self.lines.as_bytes());
-        self.socket.write_all(&self.request)?;
-        self.await_answer()
-    }
-
-    /// Reads one answer: a short one, whose body ends with the JSON object's brace.
-    fn await_answer(&mut self) -> std::io::Result<()> {
-        let mut answer = [0; 4096];
-        let mut length = 0;
-        while !answer[..length].ends_with(b"}") {
-            match self.socket.read(&mut answer[length..])? {
-                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-                more => length += more,
-            }
-        }
-        if !answer.starts_with(b"HTTP/1.1 200 ") {
-            return Err(std::io::Error::other(String::from_utf8_lossy(&answer[..length]).into_owned()));
-        }
-        Ok(())
+        self.poster.publish(namespace, kind, &self.lines)
     }
 }
