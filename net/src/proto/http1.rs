@@ -24,9 +24,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 
 use super::Limits;
+use super::action::Action;
 use super::admission::Admission;
 use super::answer_form::{AnswerForm, encode_bare_stream_head};
 use super::framing::Framing;
@@ -49,28 +50,6 @@ const LINGER_BYTES: usize = 1 << 20;
 
 /// Bytes read at a time where no body is expected. What a peer pipelines may wait in its socket.
 const HEAD_READ_BYTES: usize = 8 << 10;
-
-/// What is to be done next. Output comes first: while there is any, it is [`Action::Write`].
-#[derive(Debug)]
-#[must_use]
-pub enum Action {
-    /// Send what [`Http1::poll_output`] gives.
-    Write,
-    /// Give it more of the peer's bytes.
-    Read,
-    /// A body follows this head: say by [`Http1::handle_admission`] what is taken of it.
-    Admit(Head),
-    /// Answer this request, now or later.
-    Answer(Request<Bytes>),
-    /// Answer this error.
-    Refuse(RequestError),
-    /// The answer is owed: nothing to do until it comes.
-    Wait,
-    /// Close the sending side of the socket, then go on.
-    Finish,
-    /// Close the socket.
-    Close,
-}
 
 /// The server's side of one HTTP/1 connection.
 #[derive(Debug)]
@@ -287,7 +266,7 @@ impl Http1 {
 
     /// What is to be done next.
     pub fn poll_action(&mut self, now: Instant) -> Action {
-        // Rest, then head, then body, then answer: each state is passed at most once, so this ends.
+        // Rest, then head, then body, then answer: each state is passed at most once, so this ends. `None`: on with what came of it.
         loop {
             if !self.output.is_empty() {
                 return Action::Write;
@@ -307,32 +286,32 @@ impl Http1 {
                 State::Closed => return Action::Close,
             };
             match step {
-                Ok(Step::Next) => {}
-                Ok(Step::Act(action)) => return action,
+                Ok(None) => {}
+                Ok(Some(action)) => return action,
                 Err(error) => self.refuse(error),
             }
         }
     }
 
-    fn poll_rest(&mut self, now: Instant) -> Step {
+    fn poll_rest(&mut self, now: Instant) -> Option<Action> {
         self.input.skip_blank_lines();
         // A CR may be half a blank line.
         if matches!(self.input.unread(), [] | [b'\r']) {
-            return Step::Act(Action::Read);
+            return Some(Action::Read);
         }
         // The first byte after a pause starts the clock of its head; that of the first head runs from the start.
         if self.answers > 0 {
             self.deadline = Some(now + self.timeouts.head);
         }
         self.state = State::Head(HeadScanner::default());
-        Step::Next
+        None
     }
 
-    fn poll_head(&mut self, now: Instant) -> Result<Step, RequestError> {
-        let State::Head(scanner) = &mut self.state else { return Ok(Step::Next) };
+    fn poll_head(&mut self, now: Instant) -> Result<Option<Action>, RequestError> {
+        let State::Head(scanner) = &mut self.state else { return Ok(None) };
         let unread = self.input.unread();
         let Some(end) = scanner.find_end(unread, &self.limits)? else {
-            return Ok(Step::Act(Action::Read));
+            return Ok(Some(Action::Read));
         };
         let head = parse_head(&unread[..end], &self.limits)?;
         self.input.advance(end);
@@ -340,11 +319,11 @@ impl Http1 {
         self.answer = AnswerForm::of(&head);
         if head.framing == Framing::Length(0) {
             self.begin_body(now, head, 0);
-            return Ok(Step::Next);
+            return Ok(None);
         }
         self.state = State::Admitting;
         self.deadline = None;
-        Ok(Step::Act(Action::Admit(head)))
+        Ok(Some(Action::Admit(head)))
     }
 
     fn begin_body(&mut self, now: Instant, head: Head, body_bytes: usize) {
@@ -354,8 +333,8 @@ impl Http1 {
         self.state = State::Body(Box::new(request));
     }
 
-    fn poll_body(&mut self, now: Instant) -> Result<Step, RequestError> {
-        let State::Body(request) = &mut self.state else { return Ok(Step::Next) };
+    fn poll_body(&mut self, now: Instant) -> Result<Option<Action>, RequestError> {
+        let State::Body(request) = &mut self.state else { return Ok(None) };
         let progress = request.handle_bytes(now, self.input.unread())?;
         self.deadline = Some(request.deadline());
         self.input.advance(progress.consumed);
@@ -363,13 +342,13 @@ impl Http1 {
             if self.ended {
                 // The peer left while the service was asked what it takes.
                 self.close();
-                return Ok(Step::Next);
+                return Ok(None);
             }
-            return Ok(Step::Act(Action::Read));
+            return Ok(Some(Action::Read));
         }
-        let State::Body(request) = std::mem::replace(&mut self.state, State::Asked) else { return Ok(Step::Next) };
+        let State::Body(request) = std::mem::replace(&mut self.state, State::Asked) else { return Ok(None) };
         self.deadline = None;
-        Ok(Step::Act(Action::Answer(request.into_request())))
+        Ok(Some(Action::Answer(request.into_request())))
     }
 
     /// The last answer is sent.
@@ -412,14 +391,6 @@ impl Http1 {
         self.head_bytes = 0;
         self.input.clear();
     }
-}
-
-/// What polling one state came to.
-#[expect(clippy::large_enum_variant, reason = "handed over once, never stored")]
-enum Step {
-    /// Poll the state that came of it.
-    Next,
-    Act(Action),
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //!
 //! [`parse_head`] and [`BodyDecoder`] can be used by themselves, as the fuzz targets do.
 
+mod action;
 mod admission;
 mod answer_form;
 mod body;
@@ -35,11 +36,12 @@ mod stream_framing;
 mod target;
 mod timeouts;
 
+pub use action::Action;
 pub use admission::Admission;
 pub use body::{BodyDecoder, BodyProgress};
 pub use framing::Framing;
 pub use head::{Head, parse_head};
-pub use http1::{Action, Http1};
+pub use http1::Http1;
 pub(crate) use output::own_bytes;
 pub use request_error::RequestError;
 pub use response::DateLine;
