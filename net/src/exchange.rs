@@ -36,6 +36,8 @@ pub(crate) struct Exchange<P> {
     ending: bool,
     /// The peer is gone, not only done with sending: nothing reaches it any more.
     broken: bool,
+    /// The peer has not taken its answer for too long, and won't get it.
+    pub(crate) is_given_up: bool,
 }
 
 /// What an exchange came to.
@@ -74,6 +76,7 @@ impl<P> Exchange<P> {
             readable: false,
             ending: false,
             broken: false,
+            is_given_up: false,
         }
     }
 
@@ -122,7 +125,9 @@ impl<P> Exchange<P> {
 
     /// A deadline may have come.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let is_owed = !self.http.poll_output().is_empty();
         self.http.handle_timeout(now);
+        self.is_given_up |= is_owed && self.http.poll_output().is_empty();
         self.settle();
     }
 

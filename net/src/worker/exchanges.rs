@@ -19,6 +19,7 @@ use crate::proto::{DateLine, RequestError};
 use crate::reply::{Reply, SlowConsumer, StreamReply};
 use crate::roster::Key;
 use crate::service::{Context, Service};
+use crate::socket::Socket;
 use crate::stream::{Flush, Stream};
 use crate::stream_end::EndReason;
 use crate::system::System;
@@ -106,7 +107,13 @@ impl<V: Service, Y: System> Worker<V, Y> {
         match exchange.poll(&mut connection.socket, &mut self.scratch, self.now.instant) {
             Step::Go => Outcome::Go,
             Step::Rest => Outcome::Rest,
-            Step::Close => Outcome::Close,
+            Step::Close => {
+                if exchange.is_given_up {
+                    // What the kernel holds of its answer would keep the socket alive behind our back.
+                    connection.socket.drop_unsent();
+                }
+                Outcome::Close
+            }
             Step::Admit(head) => {
                 let admission = self.service.admit(&head.request, &exchange.peer);
                 exchange.admit(head, admission, self.now.instant);
