@@ -95,8 +95,8 @@ impl<P> Exchange<P> {
     pub(crate) fn poll(&mut self, socket: &mut impl Socket, scratch: &mut [u8], now: Instant) -> Step {
         let step = self.step(socket, scratch, now);
         match (self.settle(), step) {
-            // The request is refused now.
-            (false, Step::Rest) => Step::Go,
+            // The request is refused now, whatever the service would take of it.
+            (false, Step::Rest | Step::Admit(_)) => Step::Go,
             (_, step) => step,
         }
     }

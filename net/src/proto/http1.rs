@@ -133,9 +133,9 @@ impl Http1 {
     /// go.
     pub fn handle_shortage(&mut self) {
         match self.state {
-            State::Rest | State::Head(_) | State::Body(_) => self.refuse(RequestError::NoRoom),
+            State::Rest | State::Head(_) | State::Admitting | State::Body(_) => self.refuse(RequestError::NoRoom),
             State::Asked => self.last = true,
-            _ => return,
+            State::Refused(_) | State::Answered | State::Lingering { .. } | State::Closed => {}
         }
         self.input.clear();
     }

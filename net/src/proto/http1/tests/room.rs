@@ -92,3 +92,14 @@ fn answers_on_their_way_go_out_before_the_refusal() {
         pair.wire()
     );
 }
+
+#[test]
+fn a_request_is_refused_whatever_the_service_would_take_of_it() {
+    let mut pair = Pair::new();
+    pair.http.handle_bytes(b"POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+    assert!(matches!(pair.http.poll_action(pair.now), Action::Admit(_)));
+    pair.http.handle_shortage();
+    assert_eq!(pair.http.held(), 0);
+    pair.run();
+    assert_eq!((pair.refused.as_slice(), pair.asked.len()), (&[RequestError::NoRoom][..], 0));
+}
