@@ -44,6 +44,8 @@ fn apply(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "max-channels" => config.max_channels = value.parse().ok()?,
         "max-filter-segments" => config.filter_limits.segments = value.parse().ok()?,
         "max-filter-wildcards" => config.filter_limits.wildcards = value.parse().ok()?,
+        "max-filter-segments-per-ip" => config.max_filter_segments_per_ip = value.parse().ok()?,
+        "max-filter-wildcards-per-ip" => config.max_filter_wildcards_per_ip = value.parse().ok()?,
         "cors-origin" => {
             covers_itself(value);
             config.cors_origins.push(text);

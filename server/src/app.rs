@@ -22,7 +22,7 @@ use crate::batches::Batches;
 use crate::connection_log::ConnectionLog;
 use crate::cors::{self, Cors};
 use crate::guard::{Asker, Guard};
-use crate::limits::{Addresses, Permit};
+use crate::limits::{Networks, Permit};
 use crate::middleware::{self, Middleware};
 use crate::page::Page;
 use crate::path::Path;
@@ -59,7 +59,7 @@ pub(crate) struct App {
     pub(crate) cors: Cors,
     pub(crate) guard: Guard,
     pub(crate) proxies: TrustedProxies,
-    pub(crate) addresses: Addresses,
+    pub(crate) networks: Networks,
     pub(crate) agents: Agents,
     pub(crate) connection_log: ConnectionLog,
     pub(crate) middleware: Vec<Middleware>,
@@ -173,7 +173,7 @@ impl App {
 
     fn settle_stream(&self, exchange: Exchange, filter: Filter, handle: &Handle<Session>) -> sse_net::Reply<Session> {
         let last_event_id = resume::last_event_id(&exchange.request);
-        let permit = match self.stream_permit(&exchange, last_event_id.is_some(), handle) {
+        let permit = match self.stream_permit(&exchange, &filter, last_event_id.is_some(), handle) {
             Ok(permit) => permit,
             Err(reason) => {
                 let response = self.shedder.stream(reason, last_event_id.as_deref());
@@ -213,7 +213,13 @@ impl App {
     }
 
     /// The right of a stream to open, or why it may not.
-    fn stream_permit(&self, exchange: &Exchange, resumes: bool, handle: &Handle<Session>) -> Result<Permit, Shed> {
+    fn stream_permit(
+        &self,
+        exchange: &Exchange,
+        filter: &Filter,
+        resumes: bool,
+        handle: &Handle<Session>,
+    ) -> Result<Permit, Shed> {
         let permit = exchange.permit.as_ref().map_err(|&excess| Shed::from(excess))?;
         if handle.is_draining() {
             return Err(Shed::Draining);
@@ -221,11 +227,13 @@ impl App {
         if resumes && handle.replays() >= self.max_replays {
             return Err(Shed::Replays);
         }
+        let client = exchange.request.client();
         // A proxy's connection is not its client's.
-        match self.proxies.trusts(exchange.request.peer().ip()) {
-            true => self.addresses.enter(exchange.request.client()).ok_or(Shed::Address),
-            false => Ok(permit.clone()),
-        }
+        let permit = match self.proxies.trusts(exchange.request.peer().ip()) {
+            true => self.networks.enter(client).ok_or(Shed::Address)?,
+            false => permit.clone(),
+        };
+        self.networks.open(client, filter, permit).ok_or(Shed::Filters)
     }
 
     /// Whether the answer is for our own pages only: the admin page's JSON names clients, which is no other site's

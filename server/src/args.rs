@@ -83,6 +83,15 @@ pub(crate) struct Args {
     #[arg(long, env = "SSE_MAX_FILTER_WILDCARDS", value_name = "N", default_value = "128")]
     max_filter_wildcards: usize,
 
+    /// Segments in the namespaces of all streams of one client address (as --max-connections-per-ip counts) that have more
+    /// than 16 segments or 4 wildcards; who needs more is told to come back
+    #[arg(long, env = "SSE_MAX_FILTER_SEGMENTS_PER_IP", value_name = "N", default_value = "65536")]
+    max_filter_segments_per_ip: usize,
+
+    /// Wildcards in the namespaces of those streams
+    #[arg(long, env = "SSE_MAX_FILTER_WILDCARDS_PER_IP", value_name = "N", default_value = "1024")]
+    max_filter_wildcards_per_ip: usize,
+
     /// Streams that get at once what they had missed; others that resume are told to come again
     #[arg(long, env = "SSE_MAX_REPLAYS", value_name = "N", default_value = "16384")]
     max_replays: usize,
@@ -203,6 +212,8 @@ impl From<Args> for Config {
                 wildcards: args.max_filter_wildcards,
                 ..default.filter_limits
             },
+            max_filter_segments_per_ip: args.max_filter_segments_per_ip,
+            max_filter_wildcards_per_ip: args.max_filter_wildcards_per_ip,
             max_replays: args.max_replays,
             max_body: usize::try_from(args.max_body.0).unwrap_or(usize::MAX),
             max_buffered: usize::try_from(args.max_buffered.0).unwrap_or(usize::MAX),
@@ -296,6 +307,8 @@ mod tests {
             ("--max-channels", "many"),
             ("--max-filter-segments", "few"),
             ("--max-filter-wildcards", "*"),
+            ("--max-filter-segments-per-ip", "64k"),
+            ("--max-filter-wildcards-per-ip", "all"),
             ("--max-body", "huge"),
             ("--max-buffered", "most"),
             ("--retry", "2"),

@@ -17,7 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::connection_log::ConnectionLog;
 use crate::cors::Cors;
 use crate::guard::Guard;
-use crate::limits::{self, Addresses};
+use crate::limits::{self, Holding, Networks};
 use crate::middleware::{Middleware, Verdict};
 use crate::page::Page;
 use crate::proxy::TrustedProxies;
@@ -184,6 +184,12 @@ pub(crate) fn app(
     let per_address =
         config.max_connections_per_ip.map(|max| at_least_one("max-connections-per-ip", max)).transpose()?;
     at_least_one("max-filter-segments", config.filter_limits.segments)?;
+    // As much as one stream may have at least, so that whoever is turned away may come once others of its network have left.
+    let most = Holding {
+        connections: per_address.map_or(usize::MAX, NonZeroUsize::get),
+        segments: config.max_filter_segments_per_ip.max(config.filter_limits.segments),
+        wildcards: config.max_filter_wildcards_per_ip.max(config.filter_limits.wildcards),
+    };
     let mut table = Routes::default();
     for (method, path, handler) in routes {
         table.insert(method, &path, handler)?;
@@ -217,7 +223,7 @@ pub(crate) fn app(
         routes: table,
         hub,
         router,
-        addresses: Addresses::new(per_address),
+        networks: Networks::new(most),
         agents: Agents::default(),
         connection_log: ConnectionLog::new(Instant::now()),
         middleware,

@@ -61,6 +61,14 @@ pub struct Config {
     pub max_channels: usize,
     /// How large the filter of one subscription may be: a larger one is `400`.
     pub filter_limits: FilterLimits,
+    /// Segments, wildcards included, in the filters of all streams of one client network together; networks are those of
+    /// [`max_connections_per_ip`](Self::max_connections_per_ip), and so are the streams behind a trusted proxy. Who needs more is
+    /// turned away with an invitation to come back. Filters of at most 16 segments, of which at most 4 are wildcards, don't count:
+    /// ordinary clients behind one address are never in each other's way. Less than one stream may have, by
+    /// [`filter_limits`](Self::filter_limits), counts as that.
+    pub max_filter_segments_per_ip: usize,
+    /// The same for wildcards.
+    pub max_filter_wildcards_per_ip: usize,
     /// Streams that may be owed at once what they had missed when they came back. Beyond it, who comes back with `Last-Event-ID`
     /// is told to come again, as on a full server; it loses nothing as long as the history has it.
     pub max_replays: usize,
@@ -123,6 +131,8 @@ impl Default for Config {
             max_connections_per_ip: None,
             max_channels: HubConfig::default().max_channels,
             filter_limits: FilterLimits::default(),
+            max_filter_segments_per_ip: 65_536,
+            max_filter_wildcards_per_ip: 1024,
             max_replays: 16_384,
             max_body: 1024 * 1024,
             max_buffered: 256 * 1024 * 1024,

@@ -29,7 +29,7 @@ impl sse_net::Service for Service {
     fn accept(&self, addr: &SocketAddr) -> Option<Permit> {
         match self.0.proxies.trusts(addr.ip()) {
             true => Some(Permit::uncounted()),
-            false => self.0.addresses.enter(addr.ip()),
+            false => self.0.networks.enter(addr.ip()),
         }
     }
 

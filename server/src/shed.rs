@@ -20,6 +20,10 @@ use crate::subscribe::stream_headers;
 /// When those turned away are to return. Long enough to be a relief, short enough that hardly anyone watching notices.
 const RETRY_MS: RangeInclusive<u32> = 2_000..=10_000;
 
+/// What a developer sees who wonders why nothing comes; clients pass over it.
+const FILTERS_COMMENT: &str = ":The streams of your address, or its /64, name as many segments or wildcards as they may \
+                               (--max-filter-segments-per-ip, --max-filter-wildcards-per-ip): name fewer, or close some.\n";
+
 /// Why a subscriber is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shed {
@@ -28,6 +32,12 @@ pub(crate) enum Shed {
     Full,
     /// Its network has as many.
     Address,
+    /// The filters of its network's streams are as large as they may be.
+    ///
+    /// Most often that is the client's own doing, but a status would be wrong all the same: a page whose connection was lost comes
+    /// back before we know that its old stream is gone, and would give up for good on a network that has room a moment later;
+    /// and so would everyone else behind that address.
+    Filters,
     /// It needs a channel, and there are as many as may be.
     Channels,
     /// As many streams catch up as may.
@@ -47,6 +57,7 @@ impl From<Excess> for Shed {
 #[derive(Debug, Default)]
 pub(crate) struct Shedder {
     streams: AtomicU64,
+    filters: AtomicU64,
     channels: AtomicU64,
     replays: AtomicU64,
 }
@@ -57,6 +68,7 @@ impl Shedder {
     pub(crate) fn stream(&self, reason: Shed, last_event_id: Option<&str>) -> Response<Bytes> {
         self.streams.fetch_add(1, Ordering::Relaxed); // a count on its own
         let counter = match reason {
+            Shed::Filters => Some(&self.filters),
             Shed::Channels => Some(&self.channels),
             Shed::Replays => Some(&self.replays),
             Shed::Draining | Shed::Full | Shed::Address => None,
@@ -64,7 +76,8 @@ impl Shedder {
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed); // a count on its own
         }
-        let mut block = format!("retry:{}\n", fastrand::u32(RETRY_MS));
+        let comment = if reason == Shed::Filters { FILTERS_COMMENT } else { "" };
+        let mut block = format!("{comment}retry:{}\n", fastrand::u32(RETRY_MS));
         if let Some(id) = last_event_id.and_then(|id| id.parse::<EventId>().ok()) {
             let _ = writeln!(block, "id:{id}");
         }
@@ -78,6 +91,11 @@ impl Shedder {
     /// How many subscribers were turned away.
     pub(crate) fn streams(&self) -> u64 {
         self.streams.load(Ordering::Relaxed) // a count on its own
+    }
+
+    /// How many of them asked for more than their network may.
+    pub(crate) fn filters(&self) -> u64 {
+        self.filters.load(Ordering::Relaxed) // a count on its own
     }
 
     /// How many of them needed a channel too many.
@@ -142,6 +160,16 @@ mod tests {
             assert_eq!(rest, format!("{told}\n"));
         }
         assert_eq!((shedder.streams(), shedder.replays()), (4, 0));
+    }
+
+    #[test]
+    fn who_asks_for_too_much_can_see_why() {
+        let shedder = Shedder::default();
+        let body = shedder.stream(Shed::Filters, Some("64416fd0b2c3a-7")).into_body();
+        let (comment, rest) = str::from_utf8(&body).unwrap().split_once('\n').unwrap();
+        assert!(comment.starts_with(':') && comment.contains("--max-filter-wildcards-per-ip"), "{comment}");
+        assert!(rest.starts_with("retry:") && rest.ends_with("\nid:64416fd0b2c3a-7\n\n"), "{rest}");
+        assert_eq!((shedder.streams(), shedder.filters()), (1, 1));
     }
 
     #[test]

@@ -163,6 +163,8 @@ struct Limits {
     connections_per_address: u64,
     /// Those of both that were closed without a word.
     connections_dropped: u64,
+    /// Subscribers turned away because the filters of their network were as large as they may be.
+    filters_per_address: u64,
     /// Streams that catch up.
     replays: usize,
     /// Subscribers turned away because too many did.
@@ -178,6 +180,7 @@ impl From<&Report<'_>> for Limits {
             connections_full: counters.full,
             connections_per_address: counters.unpermitted,
             connections_dropped: counters.dropped,
+            filters_per_address: shedder.filters(),
             replays,
             replays_refused: shedder.replays(),
         }

@@ -224,6 +224,102 @@ fn who_needs_a_channel_too_many_is_told_when_to_return() {
     new.expect("data:2\n\n");
 }
 
+/// Five wildcards are more than an ordinary filter has.
+const WILD: &str = "/subscribe/*/*/*/*/*";
+
+/// The same, and the most that one may have.
+const VERY_WILD: &str = "/subscribe/*/*/*/*/*/*/*/*/*/*";
+
+/// Each network may have ten wildcards in large filters, and clients are those that a header names.
+fn ten_wildcards() -> Config {
+    Config {
+        filter_limits: FilterLimits { wildcards: 10, ..FilterLimits::default() },
+        max_filter_wildcards_per_ip: 10,
+        trusted_proxies: vec!["127.0.0.0/8".to_owned()],
+        ..config()
+    }
+}
+
+fn open_for(server: &Running, client: &str, target: &str) -> Stream {
+    Stream::open(server.address(), target, &[&format!("X-Forwarded-For: {client}")])
+}
+
+#[test]
+fn a_network_has_its_share_of_large_filters() {
+    let server = Running::new(ten_wildcards());
+    let serves = |client: &str, target: &str| {
+        let stream = open_for(&server, client, target);
+        assert!(!is_shed(&stream.head), "{client} {target}");
+        stream
+    };
+    let refuses = |client: &str, target: &str| {
+        let stream = open_for(&server, client, target);
+        assert!(is_shed(&stream.head) && stream.head.status == 200, "{client} {target}");
+        let told = stream.rest();
+        assert!(told.starts_with(':') && told.contains("\nretry:") && told.ends_with("\n\n"), "{told}");
+    };
+    let mut one = serves("192.0.2.1", WILD);
+    let mut two = serves("192.0.2.1", WILD);
+    refuses("192.0.2.1", WILD);
+    refuses("192.0.2.1", VERY_WILD);
+    let _v6 = [serves("2001:db8::1", WILD), serves("2001:db8::2", WILD)];
+    refuses("2001:db8::3", WILD);
+    assert_eq!(limit(&server, "filters_per_address"), 3);
+
+    // Nobody else is: neither another network nor whoever asks for little.
+    let mut others = vec![serves("192.0.2.2", VERY_WILD), serves("2001:db8:0:1::1", VERY_WILD)];
+    for _ in 0..20 {
+        others.push(serves("192.0.2.1", "/subscribe/*/*/*/*"));
+        others.push(serves("192.0.2.1", &format!("/subscribe{}", "/a".repeat(16))));
+    }
+    server.publish(&"/a".repeat(16), "", "1");
+    others.iter_mut().chain([&mut one, &mut two]).for_each(|stream| stream.expect("data:1\n\n"));
+
+    drop(one);
+    eventually(|| Some(open_for(&server, "192.0.2.1", WILD)).filter(|stream| !is_shed(&stream.head)));
+    drop(two);
+    let mut whole =
+        eventually(|| Some(open_for(&server, "192.0.2.1", VERY_WILD)).filter(|stream| !is_shed(&stream.head)));
+    server.publish(&"/a".repeat(16), "", "2");
+    whole.expect("data:2\n\n");
+}
+
+/// Without a proxy it is the connection's own address that counts.
+#[test]
+fn who_is_behind_no_proxy_is_who_connects() {
+    let server = Running::new(Config { trusted_proxies: Vec::new(), ..ten_wildcards() });
+    let _stream = open_for(&server, "192.0.2.1", VERY_WILD);
+    assert!(is_shed(&open_for(&server, "192.0.2.2", WILD).head));
+}
+
+#[test]
+fn what_becomes_no_stream_has_no_share() {
+    let too_wild = Filter::parse(&"/*".repeat(11)).unwrap();
+    let builder = Server::builder().config(Config { max_channels: 1, ..ten_wildcards() }).route(
+        Method::GET,
+        "/events",
+        move |_| Reply::subscribe(too_wild.clone()),
+    );
+    let server = Running::build(builder);
+    for _ in 0..3 {
+        let head = server.request("HEAD", VERY_WILD, &[], "");
+        assert!(head.status == 200 && !is_shed(&head), "{head:?}");
+    }
+    let first = server.subscribe("/subscribe/a");
+    for _ in 0..3 {
+        assert_shed(server.subscribe(VERY_WILD));
+    }
+    // An embedder's that would never fit is not told to come back.
+    let refused = server.get("/events");
+    assert_eq!(refused.status, 400);
+    assert!(refused.problem().contains("at most 10 wildcards"), "{refused:?}");
+    let status = server.get("/admin/status.json").json();
+    assert_eq!((&status["shed_for_channels"], &status["limits"]["filters_per_address"]), (&3.into(), &0.into()));
+
+    drop(first);
+    let _whole = eventually(|| Some(server.subscribe(VERY_WILD)).filter(|stream| !is_shed(&stream.head)));
+}
+
 /// What `status.json` says of this limit.
 fn limit(server: &Running, name: &str) -> u64 {
     server.get("/admin/status.json").json()["limits"][name].as_u64().unwrap()
