@@ -29,6 +29,11 @@ const RETIREMENT_LOOKS: usize = if cfg!(loom) { 1 } else { 64 };
 /// Channels without members that live on at most. Each costs some 500 bytes, and more if its pattern is long.
 const LINGER_CHANNELS: usize = if cfg!(loom) { 1 } else { 1 << 14 };
 
+/// Wildcards in a pattern whose channel lives on without members. Each further one multiplies the ways that an event goes down the
+/// trie, and who joins and leaves again and again, in no moment beyond a limit, would fill it with such patterns. Who comes back to one
+/// is given what it has missed from the journal.
+const LINGER_WILDCARDS: usize = 1;
+
 /// The blocks and channels that are kept.
 pub(crate) struct Retention {
     /// Bytes of blocks kept in all. `None`: there is no history.
@@ -124,7 +129,8 @@ impl Retention {
 
     /// A channel's last member has left.
     pub(crate) fn leave(&self, channel: &Arc<Channel>, trie: &Trie) {
-        if self.budget.is_none() {
+        let wildcards = channel.pattern().segments().filter(Option::is_none).count();
+        if self.budget.is_none() || wildcards > LINGER_WILDCARDS {
             retire(channel, trie);
             return;
         }

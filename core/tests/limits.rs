@@ -41,6 +41,36 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Who comes and goes again and again leaves nothing that makes every event walk far.
+#[test]
+fn patterns_with_many_wildcards_go_with_their_last_reader() {
+    let hub = hub(1_000, 1 << 16);
+    for n in 0..500 {
+        drop(subscribe(&hub, &filter(&[format!("/a/*/*/{n}")])).unwrap());
+    }
+    assert_eq!(hub.channels(), 0);
+
+    // What was missed comes from the journal.
+    let mut reader = subscribe(&hub, &filter(&["/a/*/*/1"])).unwrap();
+    hub.publish(&Event::new("/a/b/c/1", "seen")).unwrap();
+    let id = std::str::from_utf8(reader.chunk()).unwrap().rsplit_once("id:").unwrap().1.trim().to_owned();
+    drop(reader);
+    hub.publish(&Event::new("/a/b/c/1", "missed")).unwrap();
+    let mut again = hub.resume(filter(&["/a/*/*/1"]), &id, Waker::noop().clone()).unwrap();
+    let mut text = String::new();
+    while !again.chunk().is_empty() {
+        let chunk = again.chunk();
+        text += std::str::from_utf8(chunk).unwrap();
+        let length = chunk.len();
+        again.advance(length);
+    }
+    assert!(text.contains("data:missed\n") && !text.contains("event:gap"), "{text}");
+
+    // The others linger, so that a crowd that lost its connections finds them as they were.
+    drop((again, subscribe(&hub, &filter(&["/a/*/1", "/b"])).unwrap()));
+    assert_eq!(hub.channels(), 2);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, ..ProptestConfig::default() })]
 
