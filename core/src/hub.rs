@@ -168,7 +168,7 @@ impl Hub {
         &self.filter_limits
     }
 
-    /// The name of this history.
+    /// The name of this history: [`HubConfig::epoch`], or what was drawn in its place.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.engine.epoch()

@@ -36,7 +36,7 @@
 //! use std::task::Waker;
 //! use sse_core::{Event, Filter, Hub, HubConfig, Resume};
 //!
-//! let hub = Hub::new(HubConfig { epoch: 0x18f3, history_bytes: 1 << 20, ..HubConfig::default() });
+//! let hub = Hub::new(HubConfig { epoch: Some(0x18f3), history_bytes: 1 << 20, ..HubConfig::default() });
 //! for breed in ["Corgi", "Husky", "Poodle"] {
 //!     hub.publish(&Event::new("/pets/dogs", breed))?;
 //! }

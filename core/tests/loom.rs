@@ -29,7 +29,7 @@ fn hub() -> Hub {
 }
 
 fn hub_with_history() -> Hub {
-    Hub::new(HubConfig { queue_events: 4, history_bytes: 1 << 10, ..HubConfig::default() })
+    Hub::new(HubConfig { epoch: Some(0), queue_events: 4, history_bytes: 1 << 10, ..HubConfig::default() })
 }
 
 /// A client that comes back after `last_event_id`, or for the first time.
