@@ -62,7 +62,8 @@ impl Hub {
     /// Subscribes to a filter's events, from now on.
     ///
     /// The waker is woken when there is something new to read; read once after subscribing. One waker for all of a
-    /// loop's subscriptions to a channel is woken once for all of them.
+    /// loop's subscriptions to a channel is woken once for all of them. It is called by whoever publishes, who has no part in
+    /// it: if it panics, the panic hook is told, and everyone else goes on, the publisher and the other wakers included.
     ///
     /// Exact: the subscription gets every event whose sequence is greater than [`Subscription::starts_after`], once, in
     /// order, and none before, whoever publishes meanwhile. With history it begins with the id of that place, so that a
@@ -81,7 +82,7 @@ impl Hub {
     }
 
     /// Does either, with a waker for each of the filter's patterns: it is woken when that pattern's channel has something
-    /// new.
+    /// new. If `waker` panics, so does this, and no channel is joined.
     pub fn subscribe_with(
         &self,
         filter: &Filter,
@@ -108,10 +109,10 @@ impl Hub {
     /// Makes an event loop the one who goes on with what a turn leaves: it is woken, and calls [`Hub::drain`].
     ///
     /// A turn is bounded, so that a loop that publishes is not held up by what all others publish. Without a driver
-    /// publishers go on until nothing is left.
+    /// publishers go on until nothing is left. A driver whose waker panics is passed over.
     #[must_use]
     pub fn drive(&self, waker: Waker) -> Driver {
-        Driver { watcher: self.engine.drivers.join(&waker), engine: self.engine.clone() }
+        Driver { watcher: self.engine.drivers.join(waker), engine: self.engine.clone() }
     }
 
     /// Lets go of what has been kept for long enough: events older than the history's age, channels that nobody has come

@@ -79,6 +79,7 @@ mod config;
 mod engine;
 mod event;
 mod filter;
+mod foreign_waker;
 mod frame;
 mod gap;
 mod hamt;

@@ -34,7 +34,7 @@ impl Membership {
         for pattern in patterns {
             let waker = waker(pattern);
             let channel = joined.engine.join(pattern)?;
-            let watcher = channel.watchers.join(&waker);
+            let watcher = channel.watchers.join(waker);
             joined.members.push(Member { channel, watcher });
         }
         Some(joined)
@@ -45,7 +45,7 @@ impl Membership {
         for Member { channel, watcher } in &mut self.members {
             let watchers = &channel.watchers;
             if !watchers.wakes(*watcher, waker) {
-                let old = std::mem::replace(watcher, watchers.join(waker));
+                let old = std::mem::replace(watcher, watchers.join(waker.clone()));
                 watchers.leave(old);
             }
         }
