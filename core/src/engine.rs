@@ -24,6 +24,7 @@ use crate::channel::Channel;
 use crate::config::HubConfig;
 use crate::event::{EventId, IdEnd, Prepared};
 use crate::journal::Journal;
+use crate::overlaps::Overlaps;
 use crate::pattern::Pattern;
 use crate::resumes::ResumeCounters;
 use crate::retention::Retention;
@@ -43,6 +44,7 @@ const BATCH_EVENTS: usize = 64;
 pub(crate) struct Engine {
     pub(crate) sequencer: Sequencer<Prepared>,
     pub(crate) trie: Trie,
+    pub(crate) overlaps: Overlaps,
     /// Event loops that take over what a turn leaves.
     pub(crate) drivers: Watchers,
     /// None: nobody can resume, and frames have no ids.
@@ -72,6 +74,7 @@ impl Engine {
         Self {
             sequencer: Sequencer::new(config.queue_events),
             trie: Trie::new(config.max_channels),
+            overlaps: Overlaps::new(),
             drivers: Watchers::new(),
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
             resumes: ResumeCounters::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::channel::Channel;
 use crate::config::HubConfig;
 use crate::engine::Engine;
 use crate::event::{Event, EventError, EventId, Prepared};
@@ -123,13 +124,17 @@ impl Hub {
         self.engine.trim(now);
     }
 
-    /// Subscriptions that an event of this namespace would reach now: a lookup, for publishers whose events are dear to
-    /// make.
+    /// Subscriptions that an event of this namespace would reach now, each counted once: for publishers whose events are dear
+    /// to make.
+    ///
+    /// It is a lookup, and nothing more where there is no channel for the namespace. Where there is one, each subscription of
+    /// this hub whose patterns overlap, as `/a/*` and `/*/b` do, is asked by itself, since it may be reached in several ways.
     #[must_use]
     pub fn subscriptions(&self, namespace: &Namespace) -> usize {
-        let mut subscriptions = 0;
-        self.engine.trie.snapshot().for_each_match(namespace, |channel| subscriptions += channel.members());
-        subscriptions
+        let mut sole = None;
+        let mut count = |channel: &Arc<Channel>| *sole.get_or_insert(0) += channel.sole_members();
+        self.engine.trie.snapshot().for_each_match(namespace, &mut count);
+        sole.map_or(0, |sole| sole + self.engine.overlaps.covering(namespace))
     }
 
     /// Events published so far.

@@ -89,6 +89,7 @@ mod log;
 mod membership;
 mod merge;
 mod namespace;
+mod overlaps;
 mod pattern;
 mod resume;
 mod resumes;

@@ -574,3 +574,20 @@ fn who_is_refused_one_channel_stays_in_none() {
         assert_eq!(hub.channels(), 0);
     });
 }
+
+#[test]
+fn who_stays_is_counted_once_whoever_comes_and_goes() {
+    model(|| {
+        let hub = hub();
+        let filter = Filter::any_of([Pattern::parse("/a/*").unwrap(), Pattern::parse("/*/b").unwrap()]).unwrap();
+        let _stays = hub.subscribe(filter.clone(), Waker::noop().clone()).unwrap();
+        let other = thread::spawn({
+            let hub = hub.clone();
+            move || drop(hub.subscribe(filter, Waker::noop().clone()).unwrap())
+        });
+        let count = || hub.subscriptions(&Namespace::parse("/a/b").unwrap());
+        assert!((1..=2).contains(&count()));
+        other.join().unwrap();
+        assert_eq!(count(), 1);
+    });
+}
