@@ -10,6 +10,8 @@ pub(crate) struct Channel {
     pattern: Pattern,
     /// How many subscriptions there are, and [`LISTED`]; or [`RETIRED`].
     members: AtomicUsize,
+    /// Members that have no other channel with events of this one.
+    sole: AtomicUsize,
     /// The last turn of draining that appended here. The drainer's own.
     turn: AtomicU64,
     pub(crate) log: Log,
@@ -27,6 +29,7 @@ impl Channel {
         Self {
             pattern,
             members: AtomicUsize::new(1),
+            sole: AtomicUsize::new(0),
             turn: AtomicU64::new(0),
             log: Log::new(),
             watchers: Watchers::new(),
@@ -37,13 +40,21 @@ impl Channel {
         &self.pattern
     }
 
-    /// Subscriptions.
-    pub(crate) fn members(&self) -> usize {
-        // Relaxed: a count for whoever asks.
-        match self.members.load(Ordering::Relaxed) {
-            RETIRED => 0,
-            members => members & !LISTED,
-        }
+    /// Members that have no other channel with events of this one, as they have said. The others are [`Overlaps`].
+    ///
+    /// [`Overlaps`]: crate::overlaps::Overlaps
+    pub(crate) fn sole_members(&self) -> usize {
+        self.sole.load(Ordering::Relaxed) // a count for whoever asks
+    }
+
+    /// A member says so.
+    pub(crate) fn join_as_sole(&self) {
+        self.sole.fetch_add(1, Ordering::Relaxed); // as above
+    }
+
+    /// Such a member leaves.
+    pub(crate) fn leave_as_sole(&self) {
+        self.sole.fetch_sub(1, Ordering::Relaxed); // as above
     }
 
     /// Adds a member, unless the channel is retired.

@@ -8,8 +8,11 @@ use crate::namespace::Limits;
 /// What a hub is made with.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
-    /// Names this history in every [`EventId`](crate::EventId). A server takes another one at each start.
-    pub epoch: u64,
+    /// Names this history in every [`EventId`](crate::EventId), so that an id that another hub has given, or this program
+    /// before it was started again, is recognised instead of trusted. `None`, the default: each hub draws one at random, of
+    /// 64 bits. Set it only where ids are to be known beforehand, as in tests: two histories with one epoch trust each
+    /// other's ids, and their clients lose events or get them twice.
+    pub epoch: Option<u64>,
     /// How large namespaces and patterns may be.
     pub limits: Limits,
     /// How large the filter of one subscription may be.
@@ -35,7 +38,7 @@ pub struct HubConfig {
 impl Default for HubConfig {
     fn default() -> Self {
         Self {
-            epoch: 0,
+            epoch: None,
             limits: Limits::default(),
             filter_limits: FilterLimits::default(),
             max_channels: 1_000_000,

@@ -12,6 +12,8 @@
 //!     wake        each touched channel's watchers, once        watchers
 //! ```
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use crate::channel::Channel;
 use crate::config::HubConfig;
 use crate::event::{EventId, IdEnd, Prepared};
 use crate::journal::Journal;
+use crate::overlaps::Overlaps;
 use crate::pattern::Pattern;
 use crate::resumes::ResumeCounters;
 use crate::retention::Retention;
@@ -41,6 +44,7 @@ const BATCH_EVENTS: usize = 64;
 pub(crate) struct Engine {
     pub(crate) sequencer: Sequencer<Prepared>,
     pub(crate) trie: Trie,
+    pub(crate) overlaps: Overlaps,
     /// Event loops that take over what a turn leaves.
     pub(crate) drivers: Watchers,
     /// None: nobody can resume, and frames have no ids.
@@ -65,15 +69,17 @@ type Touched = SmallVec<[Arc<Channel>; 16]>;
 
 impl Engine {
     pub(crate) fn new(config: &HubConfig) -> Self {
+        let epoch = config.epoch.unwrap_or_else(random_epoch);
         let history = (config.history_bytes > 0).then_some(config.history_bytes);
         Self {
             sequencer: Sequencer::new(config.queue_events),
             trie: Trie::new(config.max_channels),
+            overlaps: Overlaps::new(),
             drivers: Watchers::new(),
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
             resumes: ResumeCounters::new(),
-            epoch: config.epoch,
-            id_end: history.map(|_| IdEnd::new(config.epoch)),
+            epoch,
+            id_end: history.map(|_| IdEnd::new(epoch)),
             // What channels keep beside the journal is there to be faster, not to reach further back.
             retention: Retention::new(history.map(|bytes| bytes as u64 / 2)),
             completed: AtomicU64::new(0),
@@ -243,4 +249,10 @@ impl Engine {
         }
         self.retention.go_round(&self.trie, |channel| touched.push(channel))
     }
+}
+
+/// A number that no other hub has, but for a chance of one in 2^64. A clock would give the same one twice if it stood still
+/// or were set back; the keys of std's hash maps come from the system's randomness, and each key is another.
+fn random_epoch() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

@@ -54,7 +54,8 @@ pub struct Prepared {
 /// An event's place in the server's one history.
 ///
 /// Written `epoch-sequence`: the epoch in hexadecimal, the sequence in decimal, as in `18f3c2a9-42`: at most 37 bytes,
-/// all of which a CORS request may carry in `Last-Event-ID`.
+/// all of which a CORS request may carry in `Last-Event-ID`. Ids of one epoch are ordered as their events are; epochs
+/// follow no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId {
     /// Names the history, so that an id from another life is recognised instead of trusted.

@@ -80,6 +80,7 @@ impl Size {
 pub struct Filter {
     patterns: SmallVec<[Pattern; 1]>,
     size: Size,
+    overlaps: bool,
 }
 
 impl Filter {
@@ -115,12 +116,21 @@ impl Filter {
     }
 
     fn of(patterns: SmallVec<[Pattern; 1]>) -> Self {
-        Self { size: Size::of(&patterns), patterns }
+        let size = Size::of(&patterns);
+        // Without a wildcard those that meet are within one another, and of these only one is left.
+        let meets_another = |(index, one): (usize, &Pattern)| patterns[..index].iter().any(|other| one.meets(other));
+        let overlaps = size.wildcards > 0 && patterns.iter().enumerate().any(meets_another);
+        Self { patterns, size, overlaps }
     }
 
     /// Whether the filter, however it was made, is within these limits.
     pub(crate) fn check(&self, limits: &FilterLimits) -> Result<(), FilterError> {
         limits.check(self.size)
+    }
+
+    /// Whether there is a namespace that two of its patterns cover, as `/a/b` is covered by `/a/*` and `/*/b`.
+    pub(crate) fn overlaps(&self) -> bool {
+        self.overlaps
     }
 
     /// The patterns asked for: at least one, in order, none within another.

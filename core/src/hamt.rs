@@ -61,6 +61,10 @@ impl<T: Named> Hamt<T> {
         }
     }
 
+    pub(crate) fn for_each(&self, each: &mut impl FnMut(&T)) {
+        self.root.iter().for_each(|root| root.for_each(each));
+    }
+
     /// The map with `item` in it, in place of an item of the same name.
     pub(crate) fn with(&self, hash: u64, item: Arc<T>) -> Self {
         let root = match &self.root {
@@ -120,6 +124,16 @@ impl<T: Named> Branch<T> {
     #[inline]
     fn taken(&self, bit: u32) -> Option<usize> {
         (self.bitmap & bit != 0).then(|| self.before(bit))
+    }
+
+    fn for_each(&self, each: &mut impl FnMut(&T)) {
+        for slot in &*self.slots {
+            match slot {
+                Slot::Item { item, .. } => each(item),
+                Slot::Branch(branch) => branch.for_each(each),
+                Slot::Bucket(items) => items.iter().for_each(|item| each(item)),
+            }
+        }
     }
 
     fn with(&self, hash: u64, shift: u32, item: Arc<T>) -> Self {
@@ -248,6 +262,9 @@ mod tests {
                 prop_assert_eq!(before.get(hash, &name).map(|item| item.1), had, "a snapshot is whole");
                 prop_assert_eq!(map.is_empty(), model.is_empty());
             }
+            let mut all = BTreeMap::new();
+            map.for_each(&mut |item: &Item| assert_eq!(all.insert(item.0.clone(), item.1), None));
+            prop_assert_eq!(&all, &model);
             for name in (0..80).map(|key| format!("n{key}").into_bytes()) {
                 let found = map.get(bad_hash(&name), &name).map(|item| item.1);
                 prop_assert_eq!(found, model.get(&name).copied());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::channel::Channel;
 use crate::config::HubConfig;
 use crate::engine::Engine;
 use crate::event::{Event, EventError, EventId, Prepared};
@@ -62,7 +63,8 @@ impl Hub {
     /// Subscribes to a filter's events, from now on.
     ///
     /// The waker is woken when there is something new to read; read once after subscribing. One waker for all of a
-    /// loop's subscriptions to a channel is woken once for all of them.
+    /// loop's subscriptions to a channel is woken once for all of them. It is called by whoever publishes, who has no part in
+    /// it: if it panics, the panic hook is told, and everyone else goes on, the publisher and the other wakers included.
     ///
     /// Exact: the subscription gets every event whose sequence is greater than [`Subscription::starts_after`], once, in
     /// order, and none before, whoever publishes meanwhile. With history it begins with the id of that place, so that a
@@ -81,7 +83,7 @@ impl Hub {
     }
 
     /// Does either, with a waker for each of the filter's patterns: it is woken when that pattern's channel has something
-    /// new.
+    /// new. If `waker` panics, so does this, and no channel is joined.
     pub fn subscribe_with(
         &self,
         filter: &Filter,
@@ -108,10 +110,10 @@ impl Hub {
     /// Makes an event loop the one who goes on with what a turn leaves: it is woken, and calls [`Hub::drain`].
     ///
     /// A turn is bounded, so that a loop that publishes is not held up by what all others publish. Without a driver
-    /// publishers go on until nothing is left.
+    /// publishers go on until nothing is left. A driver whose waker panics is passed over.
     #[must_use]
     pub fn drive(&self, waker: Waker) -> Driver {
-        Driver { watcher: self.engine.drivers.join(&waker), engine: self.engine.clone() }
+        Driver { watcher: self.engine.drivers.join(waker), engine: self.engine.clone() }
     }
 
     /// Lets go of what has been kept for long enough: events older than the history's age, channels that nobody has come
@@ -122,13 +124,17 @@ impl Hub {
         self.engine.trim(now);
     }
 
-    /// Subscriptions that an event of this namespace would reach now: a lookup, for publishers whose events are dear to
-    /// make.
+    /// Subscriptions that an event of this namespace would reach now, each counted once: for publishers whose events are dear
+    /// to make.
+    ///
+    /// It is a lookup, and nothing more where there is no channel for the namespace. Where there is one, each subscription of
+    /// this hub whose patterns overlap, as `/a/*` and `/*/b` do, is asked by itself, since it may be reached in several ways.
     #[must_use]
     pub fn subscriptions(&self, namespace: &Namespace) -> usize {
-        let mut subscriptions = 0;
-        self.engine.trie.snapshot().for_each_match(namespace, |channel| subscriptions += channel.members());
-        subscriptions
+        let mut sole = None;
+        let mut count = |channel: &Arc<Channel>| *sole.get_or_insert(0) += channel.sole_members();
+        self.engine.trie.snapshot().for_each_match(namespace, &mut count);
+        sole.map_or(0, |sole| sole + self.engine.overlaps.covering(namespace))
     }
 
     /// Events published so far.
@@ -168,7 +174,7 @@ impl Hub {
         &self.filter_limits
     }
 
-    /// The name of this history.
+    /// The name of this history: [`HubConfig::epoch`], or what was drawn in its place.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.engine.epoch()

@@ -36,7 +36,7 @@
 //! use std::task::Waker;
 //! use sse_core::{Event, Filter, Hub, HubConfig, Resume};
 //!
-//! let hub = Hub::new(HubConfig { epoch: 0x18f3, history_bytes: 1 << 20, ..HubConfig::default() });
+//! let hub = Hub::new(HubConfig { epoch: Some(0x18f3), history_bytes: 1 << 20, ..HubConfig::default() });
 //! for breed in ["Corgi", "Husky", "Poodle"] {
 //!     hub.publish(&Event::new("/pets/dogs", breed))?;
 //! }
@@ -79,6 +79,7 @@ mod config;
 mod engine;
 mod event;
 mod filter;
+mod foreign_waker;
 mod frame;
 mod gap;
 mod hamt;
@@ -88,6 +89,7 @@ mod log;
 mod membership;
 mod merge;
 mod namespace;
+mod overlaps;
 mod pattern;
 mod resume;
 mod resumes;

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::channel::Channel;
 use crate::engine::Engine;
 use crate::filter::Filter;
+use crate::overlaps::Overlap;
 use crate::pattern::Pattern;
 use crate::watchers::WatcherId;
 
@@ -16,6 +17,8 @@ use crate::watchers::WatcherId;
 pub(crate) struct Membership {
     pub(crate) engine: Arc<Engine>,
     members: SmallVec<[Member; 1]>,
+    /// `None`: the channels count this subscription, since an event comes from one of them at most.
+    overlap: Option<Arc<Overlap>>,
 }
 
 /// One of a channel's members, and of its watchers.
@@ -30,11 +33,15 @@ impl Membership {
     pub(crate) fn join(engine: Arc<Engine>, filter: &Filter, mut waker: impl FnMut(&Pattern) -> Waker) -> Option<Self> {
         let patterns = filter.patterns();
         // Those joined so far are left again if this is dropped on the way.
-        let mut joined = Self { engine, members: SmallVec::with_capacity(patterns.len()) };
+        let overlap = engine.overlaps.join(filter);
+        let mut joined = Self { engine, members: SmallVec::with_capacity(patterns.len()), overlap };
         for pattern in patterns {
             let waker = waker(pattern);
             let channel = joined.engine.join(pattern)?;
-            let watcher = channel.watchers.join(&waker);
+            let watcher = channel.watchers.join(waker);
+            if joined.overlap.is_none() {
+                channel.join_as_sole();
+            }
             joined.members.push(Member { channel, watcher });
         }
         Some(joined)
@@ -45,7 +52,7 @@ impl Membership {
         for Member { channel, watcher } in &mut self.members {
             let watchers = &channel.watchers;
             if !watchers.wakes(*watcher, waker) {
-                let old = std::mem::replace(watcher, watchers.join(waker));
+                let old = std::mem::replace(watcher, watchers.join(waker.clone()));
                 watchers.leave(old);
             }
         }
@@ -62,7 +69,13 @@ impl Deref for Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
+        if let Some(overlap) = &self.overlap {
+            self.engine.overlaps.leave(overlap);
+        }
         for Member { channel, watcher } in &self.members {
+            if self.overlap.is_none() {
+                channel.leave_as_sole();
+            }
             channel.watchers.leave(*watcher);
             self.engine.leave(channel);
         }

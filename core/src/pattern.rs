@@ -67,6 +67,11 @@ impl Pattern {
             None => false,
         })
     }
+
+    /// Whether some namespace is covered by both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.segments().zip(other.segments()).all(|(one, other)| one.is_none() || other.is_none() || one == other)
+    }
 }
 
 impl fmt::Display for Pattern {

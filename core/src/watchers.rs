@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use smallvec::SmallVec;
 
+use crate::foreign_waker::ForeignWaker;
 use crate::sync::{Ordering, Swap, fence};
 
 /// A copy-on-write list of wakers: one for each event loop or task, not for each connection.
@@ -25,7 +26,7 @@ struct List {
 #[derive(Clone)]
 struct Watcher {
     id: WatcherId,
-    waker: Waker,
+    waker: Arc<ForeignWaker>,
     joined: usize,
 }
 
@@ -39,8 +40,9 @@ impl Watchers {
     }
 
     /// Adds a waker once more. What the caller reads after this is at least as new as anything it won't be woken for.
-    pub(crate) fn join(&self, waker: &Waker) -> WatcherId {
-        let id = self.edit(|list| match list.watchers.iter_mut().find(|watcher| watcher.waker.will_wake(waker)) {
+    pub(crate) fn join(&self, waker: Waker) -> WatcherId {
+        let waker = Arc::new(ForeignWaker::new(waker));
+        let id = self.edit(|list| match list.watchers.iter_mut().find(|watcher| watcher.waker.is_same_as(&waker)) {
             Some(watcher) => {
                 watcher.joined += 1;
                 watcher.id
@@ -86,16 +88,17 @@ impl Watchers {
         }
     }
 
-    /// Wakes everyone.
+    /// Wakes everyone, whatever any of them does.
     pub(crate) fn wake_all(&self) {
         fence(Ordering::SeqCst); // with the one in `join`
-        self.list.load().watchers.iter().for_each(|watcher| watcher.waker.wake_by_ref());
+        for watcher in &self.list.load().watchers {
+            watcher.waker.wake();
+        }
     }
 
-    /// Wakes one of them; `false` if there is none.
+    /// Wakes one of them, and another if its waker panics; `false` if there is none.
     pub(crate) fn wake_one(&self) -> bool {
-        let list = self.list.load();
-        list.watchers.first().inspect(|watcher| watcher.waker.wake_by_ref()).is_some()
+        self.list.load().watchers.iter().any(|watcher| watcher.waker.wake())
     }
 }
 
@@ -120,9 +123,9 @@ mod tests {
         let (bell, other) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
         let (waker, other_waker) = (Waker::from(bell.clone()), Waker::from(other.clone()));
         let watchers = Watchers::new();
-        let id = watchers.join(&waker);
-        let other_id = watchers.join(&other_waker);
-        assert_eq!(watchers.join(&waker), id);
+        let id = watchers.join(waker.clone());
+        let other_id = watchers.join(other_waker.clone());
+        assert_eq!(watchers.join(waker.clone()), id);
         assert!(watchers.wakes(id, &waker) && !watchers.wakes(id, &other_waker));
         watchers.wake_all();
         let rung = || (bell.0.load(Ordering::Relaxed), other.0.load(Ordering::Relaxed)); // one thread

@@ -32,7 +32,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let path = || "/[a-f]|/[ab]/[ab*]";
+    let path = || "/[a-f]|/[ab*]/[ab*]";
     prop_oneof![
         4 => prop::collection::vec(path(), 1..4).prop_map(Step::Subscribe),
         3 => any::<usize>().prop_map(Step::Unsubscribe),
@@ -106,7 +106,7 @@ proptest! {
                 Step::Publish(path) => {
                     let namespace = path.parse().unwrap();
                     let covering = readers.iter().filter(|(filter, _)| filter.covers(&namespace)).count();
-                    prop_assert!(hub.subscriptions(&namespace) >= covering, "who was refused has taken no one along");
+                    prop_assert_eq!(hub.subscriptions(&namespace), covering);
                     hub.publish(&Event::new(&path, "x")).unwrap();
                 }
                 Step::Trim => hub.trim(Duration::ZERO),

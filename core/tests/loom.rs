@@ -29,7 +29,7 @@ fn hub() -> Hub {
 }
 
 fn hub_with_history() -> Hub {
-    Hub::new(HubConfig { queue_events: 4, history_bytes: 1 << 10, ..HubConfig::default() })
+    Hub::new(HubConfig { epoch: Some(0), queue_events: 4, history_bytes: 1 << 10, ..HubConfig::default() })
 }
 
 /// A client that comes back after `last_event_id`, or for the first time.
@@ -303,6 +303,52 @@ fn a_driver_is_woken_for_what_a_turn_leaves() {
     });
 }
 
+/// Panics when it is woken, without a word to the panic hook: loom tries this many times.
+struct Bomb;
+
+impl Wake for Bomb {
+    fn wake(self: Arc<Self>) {
+        std::panic::resume_unwind(Box::new("as asked"));
+    }
+}
+
+#[test]
+fn what_a_turn_leaves_is_delivered_though_the_drivers_waker_panics() {
+    model(|| {
+        let hub = hub();
+        let mut reader = subscribe(&hub, "/a");
+        let _driver = hub.drive(Waker::from(Arc::new(Bomb)));
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || {
+                publish(&hub, "/a", "1");
+                publish(&hub, "/a", "2");
+            }
+        });
+        publish(&hub, "/a", "3");
+        publisher.join().unwrap();
+        assert_eq!(read(&mut reader).len(), 3);
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost_beside_a_waker_that_panics() {
+    model(|| {
+        let hub = hub();
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let _other = hub.subscribe(Filter::parse("/a").unwrap(), Waker::from(Arc::new(Bomb))).unwrap();
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || publish(&hub, "/a", "1")
+        });
+        let mut reader = hub.subscribe(Filter::parse("/a").unwrap(), Waker::from(flag.clone())).unwrap();
+        read(&mut reader);
+        publisher.join().unwrap();
+        let woken = flag.0.load(Ordering::Acquire); // with the store in `wake`
+        assert!(read(&mut reader).is_empty() || woken, "asleep with something to read");
+    });
+}
+
 #[test]
 fn trimming_loses_nothing() {
     model(|| {
@@ -526,5 +572,22 @@ fn who_is_refused_one_channel_stays_in_none() {
         assert_eq!(hub.subscriptions(&Namespace::parse("/a").unwrap()), 1);
         drop(new);
         assert_eq!(hub.channels(), 0);
+    });
+}
+
+#[test]
+fn who_stays_is_counted_once_whoever_comes_and_goes() {
+    model(|| {
+        let hub = hub();
+        let filter = Filter::any_of([Pattern::parse("/a/*").unwrap(), Pattern::parse("/*/b").unwrap()]).unwrap();
+        let _stays = hub.subscribe(filter.clone(), Waker::noop().clone()).unwrap();
+        let other = thread::spawn({
+            let hub = hub.clone();
+            move || drop(hub.subscribe(filter, Waker::noop().clone()).unwrap())
+        });
+        let count = || hub.subscriptions(&Namespace::parse("/a/b").unwrap());
+        assert!((1..=2).contains(&count()));
+        other.join().unwrap();
+        assert_eq!(count(), 1);
     });
 }

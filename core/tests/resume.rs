@@ -7,6 +7,7 @@ mod support;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ fn filter(paths: &[String]) -> Filter {
 }
 
 fn config(history_bytes: usize) -> HubConfig {
-    HubConfig { epoch: 0xe, history_bytes, ..HubConfig::default() }
+    HubConfig { epoch: Some(0xe), history_bytes, ..HubConfig::default() }
 }
 
 proptest! {
@@ -123,7 +124,7 @@ proptest! {
     ) {
         let hub = Hub::new(config(1 << 20));
         let filter = filter(&patterns);
-        let mut subscription = hub.resume(filter, "e-0", std::task::Waker::noop().clone()).unwrap();
+        let mut subscription = hub.resume(filter, "e-0", Waker::noop().clone()).unwrap();
         let (mut bytes, mut taken) = (Vec::new(), 0);
         for (most, publish, park) in reads {
             if publish {
@@ -153,7 +154,7 @@ fn publish(hub: &Hub, path: &str, data: &str) {
 
 fn resume(hub: &Hub, id: &str) -> (Resume, String) {
     let filter = Filter::parse("/a").unwrap();
-    let mut subscription = hub.resume(filter, id, std::task::Waker::noop().clone()).unwrap();
+    let mut subscription = hub.resume(filter, id, Waker::noop().clone()).unwrap();
     let mut text = String::new();
     loop {
         let chunk = subscription.chunk();
@@ -213,7 +214,7 @@ fn who_has_skipped_is_not_behind() {
     for paths in [&["/a"][..], &["/a", "/b"]] {
         let hub = Hub::new(config(1 << 20));
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-        let mut subscription = hub.subscribe(filter(&paths), std::task::Waker::noop().clone()).unwrap();
+        let mut subscription = hub.subscribe(filter(&paths), Waker::noop().clone()).unwrap();
         for _ in 0..500 {
             publish(&hub, "/a", &"x".repeat(1_000));
             publish(&hub, "/b", &"x".repeat(1_000));
@@ -233,7 +234,7 @@ fn who_is_parked_holds_the_rest_of_one_frame() {
     let hub = Hub::new(config(1 << 20));
     (0..1_000).for_each(|_| publish(&hub, "/a", &"x".repeat(100)));
     let filter = Filter::parse("/a").unwrap();
-    let mut subscription = hub.resume(filter, "e-0", std::task::Waker::noop().clone()).unwrap();
+    let mut subscription = hub.resume(filter, "e-0", Waker::noop().clone()).unwrap();
     let opening = subscription.chunk().len();
     subscription.advance(opening);
     let slice = subscription.chunk().len();
@@ -258,7 +259,7 @@ fn without_history_a_stream_is_as_it_always_was() {
     let hub = Hub::new(config(0));
     publish(&hub, "/a", "1");
     assert_eq!(resume(&hub, "e-0"), (Resume::Live, String::new()));
-    let mut subscription = hub.subscribe(Filter::parse("/a").unwrap(), std::task::Waker::noop().clone()).unwrap();
+    let mut subscription = hub.subscribe(Filter::parse("/a").unwrap(), Waker::noop().clone()).unwrap();
     publish(&hub, "/a", "2");
     assert_eq!(subscription.chunk(), b"data:2\n\n");
     subscription.advance(1);
@@ -274,6 +275,20 @@ fn without_history_a_stream_is_as_it_always_was() {
     }
     let gap = "event:gap\ndata:{\"requested\":null,\"oldest\":null,\"reason\":\"lagged\"}\n\n";
     assert_eq!(String::from_utf8(text).unwrap(), format!("ata:2\n\n{gap}data:3\n\n"));
+}
+
+/// A process that starts again, and two hubs of one process that were made alike.
+#[test]
+fn a_hub_believes_no_id_of_another() {
+    let config = HubConfig { history_bytes: 1 << 20, ..HubConfig::default() };
+    let [earlier, later] = [config.clone(), config].map(Hub::new);
+    let [id, _] = [&earlier, &later].map(|hub| hub.publish(&Event::new("/a", "1")).unwrap());
+    let begins = |hub: &Hub| {
+        let filter = Filter::parse("/a").unwrap();
+        hub.resume(filter, &id.to_string(), Waker::noop().clone()).unwrap().resume()
+    };
+    assert_eq!(begins(&earlier), Resume::Exact);
+    assert_eq!(begins(&later), Resume::Gap(GapReason::Restarted));
 }
 
 /// Real threads: publishers, trims, and clients that break off, park and skip while it is published.

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     fn opened(history_bytes: usize, last_event_id: Option<&str>, retry: Option<Duration>) -> String {
-        let hub = Hub::new(HubConfig { epoch: 0xe, history_bytes, ..HubConfig::default() });
+        let hub = Hub::new(HubConfig { epoch: Some(0xe), history_bytes, ..HubConfig::default() });
         for data in ["1", "2"] {
             hub.publish(&Event::new("/a", data)).unwrap();
         }

@@ -46,7 +46,7 @@ struct Simulation {
 
 impl Simulation {
     fn new(seed: u64) -> Simulation {
-        let hub = HubConfig { epoch: 7, history_bytes: 64 << 10, ..HubConfig::default() };
+        let hub = HubConfig { epoch: Some(7), history_bytes: 64 << 10, ..HubConfig::default() };
         let max_buffered = if seed.is_multiple_of(2) { MAX_BUFFERED } else { usize::MAX };
         let most_permits = if seed.is_multiple_of(3) { MOST_PERMITS } else { usize::MAX };
         let config = Config {

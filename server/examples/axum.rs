@@ -14,7 +14,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -38,9 +38,7 @@ const HISTORY_AGE: Duration = Duration::from_secs(600);
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let listen = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8001".to_owned());
-    // Ids from before a restart must not look like those from after it.
-    let epoch = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let config = HubConfig { epoch, history_bytes: HISTORY_BYTES, history_age: HISTORY_AGE, ..HubConfig::default() };
+    let config = HubConfig { history_bytes: HISTORY_BYTES, history_age: HISTORY_AGE, ..HubConfig::default() };
     let hub = Hub::new(config);
     tokio::spawn(tidy_up(hub.clone()));
     let app = Router::new()

@@ -194,9 +194,7 @@ pub(crate) fn app(
     for (method, path, handler) in routes {
         table.insert(method, &path, handler)?;
     }
-    let facts = Facts::now();
     let hub = Hub::new(HubConfig {
-        epoch: facts.epoch(),
         limits: config.limits,
         filter_limits: config.filter_limits,
         max_channels: at_least_one("max-channels", config.max_channels)?.get(),
@@ -208,7 +206,7 @@ pub(crate) fn app(
     let shedder = Arc::new(Shedder::default());
     let admin = config.admin.then(|| Admin {
         page: Page::admin(router.prefix()),
-        status: StatusBoard::new(facts, hub.clone(), Arc::clone(&shedder)),
+        status: StatusBoard::new(Facts::now(), hub.clone(), Arc::clone(&shedder)),
     });
     Ok(App {
         cors: Cors::parse(config)?,
@@ -284,6 +282,8 @@ impl std::error::Error for BindError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
     use sse_core::FilterLimits;
 
     use super::*;
@@ -319,6 +319,15 @@ mod tests {
         assert_eq!(setting(Config { cors_credentials: true, ..config() }), "cors-credentials");
         assert_eq!(setting(Config { allowed_hosts: vec!["a/b".to_owned()], ..config() }), "allowed-host");
         assert_eq!(setting(Config { trusted_proxies: vec!["x".to_owned()], ..config() }), "trust-proxy");
+    }
+
+    /// Two starts may have the same time, when the clock stands still or is set back between them.
+    #[test]
+    fn the_epoch_does_not_rest_on_the_clock() {
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let before = now();
+        let epoch = app(&Config::default(), Vec::new(), Vec::new()).unwrap().hub.epoch();
+        assert!(!(before..=now()).contains(&epoch.into()), "{epoch}");
     }
 
     #[test]

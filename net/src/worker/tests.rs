@@ -279,7 +279,7 @@ fn who_asks_without_end_goes_on_beside_those_who_ask_for_little() {
 fn who_is_told_to_leave_gets_what_it_is_owed_first() {
     const EVENTS: usize = 20_000;
     for is_live in [true, false] {
-        let mut bench = Bench::with(HubConfig { history_bytes: 64 << 20, ..HubConfig::default() });
+        let mut bench = Bench::with(HubConfig { epoch: Some(0), history_bytes: 64 << 20, ..HubConfig::default() });
         let hub = bench.worker.hub.clone();
         let live = is_live.then(|| hub.subscribe(Filter::parse("/").unwrap(), std::task::Waker::noop().clone()));
         for _ in 0..EVENTS {

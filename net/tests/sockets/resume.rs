@@ -11,7 +11,7 @@ use crate::support::{Client, Server, wait_for};
 const DATA_BYTES: usize = 1000;
 
 fn history() -> HubConfig {
-    HubConfig { epoch: 0xe, history_bytes: 64 << 20, ..HubConfig::default() }
+    HubConfig { epoch: Some(0xe), history_bytes: 64 << 20, ..HubConfig::default() }
 }
 
 /// Frames with these sequences, as the hub writes them.

@@ -23,11 +23,6 @@ impl Facts {
     pub(super) fn unix_secs(&self, at: Instant) -> u64 {
         (self.started_unix + at.saturating_duration_since(self.started)).as_secs()
     }
-
-    /// Tells this life of the server from every other.
-    pub(crate) fn epoch(&self) -> u64 {
-        u64::try_from(self.started_unix.as_micros()).unwrap_or(u64::MAX)
-    }
 }
 
 #[cfg(test)]

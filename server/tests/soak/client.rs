@@ -113,7 +113,7 @@ impl<'s> Client<'s> {
     fn ask(&mut self) -> Asked {
         let Some(last) = self.last else { return Asked::Nothing };
         match self.random.u8(..100) {
-            0 if self.is_open() => Asked::Former(EventId { epoch: last.epoch - 1, ..last }),
+            0 if self.is_open() => Asked::Former(EventId { epoch: last.epoch ^ 1, ..last }),
             1 if self.is_open() => Asked::Future(EventId { sequence: 1 << 60, ..last }),
             _ => Asked::Last(last),
         }

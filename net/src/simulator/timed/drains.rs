@@ -47,7 +47,7 @@ fn a_drain_is_spread_and_loses_nothing() {
 #[test]
 fn a_drain_waits_for_what_is_owed() {
     for is_live in [true, false] {
-        let hub = HubConfig { epoch: 7, history_bytes: 1 << 20, ..HubConfig::default() };
+        let hub = HubConfig { epoch: Some(7), history_bytes: 1 << 20, ..HubConfig::default() };
         let mut stage = Stage::with(hub, Config { keepalive: None, ..Config::default() });
         let live = is_live.then(|| stage.hub.subscribe(Filter::parse("/a").unwrap(), Waker::noop().clone()).unwrap());
         for _ in 0..500 {
