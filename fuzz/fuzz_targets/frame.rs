@@ -30,7 +30,8 @@ fuzz_target!(|event: (Option<&str>, &[u8])| {
 
 /// What a subscriber gets of one event, where there is history.
 fn published(name: &str, data: &[u8]) -> String {
-    let hub = Hub::new(HubConfig { epoch: Some(0xab), history_bytes: 1 << 20, queue_events: 1, ..HubConfig::default() });
+    let hub =
+        Hub::new(HubConfig { epoch: Some(0xab), history_bytes: 1 << 20, queue_events: 1, ..HubConfig::default() });
     let filter = Filter::parse("/").expect("the root is a path");
     let mut subscription = hub.subscribe(filter, Waker::noop().clone()).expect("the root is within the limits");
     hub.publish(&Event::new("/a", data).named(name)).expect("it can be framed");
