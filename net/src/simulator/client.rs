@@ -93,7 +93,7 @@ impl Client {
     /// Checks all that has come, wherever it was cut.
     pub(super) fn check(&self, published: &[Published]) -> Told {
         match &self.role {
-            Role::Reader { answers, filter } => match take_answers(&self.received, answers) {
+            Role::Reader { answers, filter } => match take_answers_and_head(&self.received, answers) {
                 Taken { has_all: true, rest, .. } => check_stream(rest, filter, published),
                 _ => Told::default(),
             },
@@ -108,13 +108,12 @@ impl Client {
 
     /// Whether all answers have come that come at all, and whether some were refused.
     pub(super) fn has_answers(&self) -> (bool, bool) {
-        match &self.role {
-            Role::Asker { answers } | Role::Reader { answers, .. } => {
-                let taken = take_answers(&self.received, answers);
-                (taken.has_all || taken.is_refused, taken.is_refused)
-            }
-            Role::Pest => (true, false),
-        }
+        let taken = match &self.role {
+            Role::Asker { answers } => take_answers(&self.received, answers),
+            Role::Reader { answers, .. } => take_answers_and_head(&self.received, answers),
+            Role::Pest => return (true, false),
+        };
+        (taken.has_all || taken.is_refused, taken.is_refused)
     }
 }
 
@@ -170,8 +169,7 @@ fn take_answers<'a>(mut received: &'a [u8], answers: &[String]) -> Taken<'a> {
     while count < answers.len()
         && let Some((head, rest)) = split_head(received)
     {
-        if head.starts_with("http/1.1 503") || head.starts_with("http/1.1 408") {
-            assert!(head.contains("connection: close") && rest.is_empty(), "{head}");
+        if is_refusal(&head, rest) {
             return Taken { has_all: false, is_refused: true, rest };
         }
         assert!(head.starts_with("http/1.1 200"), "{head}");
@@ -185,6 +183,24 @@ fn take_answers<'a>(mut received: &'a [u8], answers: &[String]) -> Taken<'a> {
         }
     }
     Taken { has_all: count == answers.len(), is_refused: false, rest: received }
+}
+
+/// The same of who asks for a stream at last, which may be refused, too.
+fn take_answers_and_head<'a>(received: &'a [u8], answers: &[String]) -> Taken<'a> {
+    let taken = take_answers(received, answers);
+    match split_head(taken.rest) {
+        Some((head, rest)) if taken.has_all && is_refusal(&head, rest) => {
+            Taken { has_all: false, is_refused: true, rest }
+        }
+        _ => taken,
+    }
+}
+
+/// Whether there was no room for a request, or it took too long: a connection too many has little time. It is the last answer.
+fn is_refusal(head: &str, rest: &[u8]) -> bool {
+    let is_refusal = head.starts_with("http/1.1 503") || head.starts_with("http/1.1 408");
+    assert!(!is_refusal || (head.contains("connection: close") && rest.is_empty()), "{head}");
+    is_refusal
 }
 
 /// What a stream tells: after the place where it begins each event that the filter covers, once, in order; or a gap.
