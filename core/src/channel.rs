@@ -10,7 +10,7 @@ pub(crate) struct Channel {
     pattern: Pattern,
     /// How many subscriptions there are, and [`LISTED`]; or [`RETIRED`].
     members: AtomicUsize,
-    /// Members that have no other channel with events of this one.
+    /// Members that get an event of this channel from no other.
     sole: AtomicUsize,
     /// The last turn of draining that appended here. The drainer's own.
     turn: AtomicU64,
@@ -40,20 +40,19 @@ impl Channel {
         &self.pattern
     }
 
-    /// Members that have no other channel with events of this one, as they have said. The others are [`Overlaps`].
-    ///
-    /// [`Overlaps`]: crate::overlaps::Overlaps
+    /// Members that get an event of this channel from no other. The rest are counted by
+    /// [`Overlaps`](crate::overlaps::Overlaps).
     pub(crate) fn sole_members(&self) -> usize {
         self.sole.load(Ordering::Relaxed) // a count for whoever asks
     }
 
-    /// A member says so.
-    pub(crate) fn join_as_sole(&self) {
+    /// Counts such a member.
+    pub(crate) fn count_sole(&self) {
         self.sole.fetch_add(1, Ordering::Relaxed); // as above
     }
 
-    /// Such a member leaves.
-    pub(crate) fn leave_as_sole(&self) {
+    /// Counts it no longer.
+    pub(crate) fn uncount_sole(&self) {
         self.sole.fetch_sub(1, Ordering::Relaxed); // as above
     }
 

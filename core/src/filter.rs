@@ -115,7 +115,8 @@ impl Filter {
         if patterns.is_empty() { Err(FilterError::Empty) } else { Ok(Self::of(patterns)) }
     }
 
-    fn of(patterns: SmallVec<[Pattern; 1]>) -> Self {
+    /// A filter for patterns none of which includes another, in order.
+    pub(crate) fn of(patterns: SmallVec<[Pattern; 1]>) -> Self {
         let size = Size::of(&patterns);
         // Without a wildcard those that meet are within one another, and of these only one is left.
         let meets_another = |(index, one): (usize, &Pattern)| patterns[..index].iter().any(|other| one.meets(other));

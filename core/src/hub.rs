@@ -127,8 +127,8 @@ impl Hub {
     /// Subscriptions that an event of this namespace would reach now, each counted once: for publishers whose events are dear
     /// to make.
     ///
-    /// It is a lookup, and nothing more where there is no channel for the namespace. Where there is one, each subscription of
-    /// this hub whose patterns overlap, as `/a/*` and `/*/b` do, is asked by itself, since it may be reached in several ways.
+    /// It is a lookup, and nothing more where there is no channel for the namespace. Where there is one, it also looks at each
+    /// filter in the hub whose patterns overlap, as `/a/*` and `/*/b` do: once, however many subscriptions have it.
     #[must_use]
     pub fn subscriptions(&self, namespace: &Namespace) -> usize {
         let mut sole = None;

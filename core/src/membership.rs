@@ -9,16 +9,16 @@ use smallvec::SmallVec;
 use crate::channel::Channel;
 use crate::engine::Engine;
 use crate::filter::Filter;
-use crate::overlaps::Overlap;
 use crate::pattern::Pattern;
 use crate::watchers::WatcherId;
 
-/// One subscription's places, one for each of its patterns. Dropping this leaves them all.
-pub(crate) struct Membership {
+/// One subscription's places, in which it is counted. Dropping this leaves them all.
+pub(crate) struct Membership(Places);
+
+/// A place for each of a filter's patterns. Dropping this leaves them all.
+pub(crate) struct Places {
     pub(crate) engine: Arc<Engine>,
     members: SmallVec<[Member; 1]>,
-    /// `None`: the channels count this subscription, since an event comes from one of them at most.
-    overlap: Option<Arc<Overlap>>,
 }
 
 /// One of a channel's members, and of its watchers.
@@ -33,23 +33,20 @@ impl Membership {
     pub(crate) fn join(engine: Arc<Engine>, filter: &Filter, mut waker: impl FnMut(&Pattern) -> Waker) -> Option<Self> {
         let patterns = filter.patterns();
         // Those joined so far are left again if this is dropped on the way.
-        let overlap = engine.overlaps.join(filter);
-        let mut joined = Self { engine, members: SmallVec::with_capacity(patterns.len()), overlap };
+        let mut joined = Places { engine, members: SmallVec::with_capacity(patterns.len()) };
         for pattern in patterns {
             let waker = waker(pattern);
             let channel = joined.engine.join(pattern)?;
             let watcher = channel.watchers.join(waker);
-            if joined.overlap.is_none() {
-                channel.join_as_sole();
-            }
             joined.members.push(Member { channel, watcher });
         }
-        Some(joined)
+        joined.count(filter);
+        Some(Self(joined))
     }
 
     /// Wakes another waker from now on. Read once after this.
     pub(crate) fn set_waker(&mut self, waker: &Waker) {
-        for Member { channel, watcher } in &mut self.members {
+        for Member { channel, watcher } in &mut self.0.members {
             let watchers = &channel.watchers;
             if !watchers.wakes(*watcher, waker) {
                 let old = std::mem::replace(watcher, watchers.join(waker.clone()));
@@ -59,7 +56,41 @@ impl Membership {
     }
 }
 
+impl Places {
+    /// Counts the subscription, which has this filter.
+    fn count(&self, filter: &Filter) {
+        match filter.overlaps() {
+            true => self.engine.overlaps.join(filter),
+            false => self.iter().for_each(|member| member.channel.count_sole()),
+        }
+    }
+
+    /// Counts it no longer.
+    fn uncount(&self) {
+        // The filter is not kept: subscriptions are many, and most have one pattern.
+        let filter = || Filter::of(self.iter().map(|member| member.channel.pattern().clone()).collect());
+        match (self.len() > 1).then(filter).filter(Filter::overlaps) {
+            Some(filter) => self.engine.overlaps.leave(&filter),
+            None => self.iter().for_each(|member| member.channel.uncount_sole()),
+        }
+    }
+}
+
 impl Deref for Membership {
+    type Target = Places;
+
+    fn deref(&self) -> &Places {
+        &self.0
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.0.uncount();
+    }
+}
+
+impl Deref for Places {
     type Target = [Member];
 
     fn deref(&self) -> &[Member] {
@@ -67,15 +98,9 @@ impl Deref for Membership {
     }
 }
 
-impl Drop for Membership {
+impl Drop for Places {
     fn drop(&mut self) {
-        if let Some(overlap) = &self.overlap {
-            self.engine.overlaps.leave(overlap);
-        }
         for Member { channel, watcher } in &self.members {
-            if self.overlap.is_none() {
-                channel.leave_as_sole();
-            }
             channel.watchers.leave(*watcher);
             self.engine.leave(channel);
         }

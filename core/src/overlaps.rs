@@ -1,72 +1,75 @@
-//! Subscriptions that one event may reach through several of their channels.
+//! Filters that one event may meet in several of their channels.
 
 use std::sync::Arc;
+
+use ahash::RandomState;
 
 use crate::filter::Filter;
 use crate::hamt::{Hamt, Named};
 use crate::namespace::Namespace;
-use crate::sync::{AtomicU64, Ordering, Swap};
+use crate::sync::Swap;
 
-/// The subscriptions of a hub whose patterns [overlap](Filter::overlaps). All others are counted by their channels; these
-/// would be counted more than once, and so are asked, one by one.
+/// Those of a hub's filters whose patterns [overlap](Filter::overlaps), and how many subscriptions have each. All other
+/// subscriptions are counted by their channels; these would be counted more than once there.
 pub(crate) struct Overlaps {
     all: Swap<Hamt<Overlap>>,
-    /// The last number given.
-    last: AtomicU64,
+    /// Keyed: subscribers choose the filters.
+    hasher: RandomState,
 }
 
-/// One of them.
-pub(crate) struct Overlap {
-    /// A number of its own, as a name.
-    name: [u8; 8],
+/// One of these filters.
+struct Overlap {
+    /// As the filter is written.
+    name: String,
     filter: Filter,
+    subscriptions: usize,
 }
 
 impl Named for Overlap {
     fn name(&self) -> &[u8] {
-        &self.name
-    }
-}
-
-impl Overlap {
-    /// Numbers one after another are their own hash: nobody chooses them, and each branch of the map is filled in turn.
-    fn hash(&self) -> u64 {
-        u64::from_le_bytes(self.name)
+        self.name.as_bytes()
     }
 }
 
 impl Overlaps {
     pub(crate) fn new() -> Self {
-        Self { all: Swap::new(Arc::new(Hamt::new())), last: AtomicU64::new(0) }
+        Self { all: Swap::new(Arc::new(Hamt::new())), hasher: RandomState::new() }
     }
 
-    /// Adds a subscription, if it is one of these.
-    pub(crate) fn join(&self, filter: &Filter) -> Option<Arc<Overlap>> {
-        if !filter.overlaps() {
-            return None;
-        }
-        let number = self.last.fetch_add(1, Ordering::Relaxed); // another for each, in any order
-        let overlap = Arc::new(Overlap { name: number.to_le_bytes(), filter: filter.clone() });
-        self.edit(|all| all.with(overlap.hash(), overlap.clone()));
-        Some(overlap)
+    /// Adds a subscription to a filter that overlaps.
+    pub(crate) fn join(&self, filter: &Filter) {
+        self.edit(filter, |subscriptions| subscriptions + 1);
     }
 
     /// Takes one away that has joined.
-    pub(crate) fn leave(&self, overlap: &Overlap) {
-        self.edit(|all| all.without(overlap.hash(), &overlap.name));
+    pub(crate) fn leave(&self, filter: &Filter) {
+        self.edit(filter, |subscriptions| subscriptions - 1);
     }
 
-    /// Those that get the events of `namespace`.
+    /// Subscriptions, of these, that get the events of `namespace`.
     pub(crate) fn covering(&self, namespace: &Namespace) -> usize {
         let mut covering = 0;
-        self.all.load().for_each(&mut |overlap| covering += usize::from(overlap.filter.covers(namespace)));
+        self.all.load().for_each(&mut |overlap| {
+            if overlap.filter.covers(namespace) {
+                covering += overlap.subscriptions;
+            }
+        });
         covering
     }
 
-    fn edit(&self, edit: impl Fn(&Hamt<Overlap>) -> Hamt<Overlap>) {
+    fn edit(&self, filter: &Filter, edit: impl Fn(usize) -> usize) {
+        let name = filter.to_string();
+        let hash = self.hasher.hash_one(name.as_bytes());
         loop {
             let all = self.all.load();
-            if self.all.replace(&all, Arc::new(edit(&all))) {
+            let old = all.get(hash, name.as_bytes());
+            let new = match edit(old.map_or(0, |old| old.subscriptions)) {
+                0 => all.without(hash, name.as_bytes()),
+                subscriptions => {
+                    all.with(hash, Arc::new(Overlap { name: name.clone(), filter: filter.clone(), subscriptions }))
+                }
+            };
+            if self.all.replace(&all, Arc::new(new)) {
                 return;
             }
         }
