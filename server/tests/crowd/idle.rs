@@ -77,10 +77,12 @@ fn a_crowd_costs_little_and_leaves_nothing_behind() {
     assert!(each <= RESIDENT_BYTES_EACH, "{each} resident bytes for each idle connection");
 
     let second = visit(&server, base);
-    visit(&server, base);
-    visit(&server, base);
-    let fifth = visit(&server, base);
-    println!("{each} B for each connection; {resident} B at start, {second} B and {fifth} B with later crowds");
-    // Three crowds lie between them, so 64 bytes that each connection leaves behind are 2.9 MB.
-    assert!(fifth <= second + second / 5, "{second} resident bytes with the second crowd, {fifth} with the fifth");
+    for _ in 0..6 {
+        visit(&server, base);
+    }
+    let ninth = visit(&server, base);
+    println!("{each} B for each connection; {resident} B at start, {second} B and {ninth} B with later crowds");
+    // Seven crowds leave 6.7 MB if each connection leaves 64 bytes. How many requests were under way at once when a crowd came
+    // shows, too, and is worth a fifth, but it doesn't add up.
+    assert!(ninth <= second + second / 2, "{second} resident bytes with the second crowd, {ninth} with the ninth");
 }
