@@ -43,7 +43,7 @@ impl Channel {
     /// Members that get an event of this channel from no other. The rest are counted by
     /// [`Overlaps`](crate::overlaps::Overlaps).
     pub(crate) fn sole_members(&self) -> usize {
-        self.sole.load(Ordering::Relaxed) // a count for whoever asks
+        self.sole.load(Ordering::Relaxed) // a count on its own
     }
 
     /// Counts such a member.

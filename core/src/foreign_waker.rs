@@ -4,8 +4,8 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-/// A waker that is others' code. When it panics, the panic ends here, after the panic hook has told of it: whoever is about
-/// to wake, which may be any publisher, has no part in it, and has others to wake.
+/// A waker that is others' code. When it panics, the panic ends here, after the panic hook has told of it: any publisher may be
+/// the one that wakes, it has no part in the fault, and others are still to be woken.
 ///
 /// It is never cloned, so that nothing but waking and dropping is to be feared of it.
 pub(crate) struct ForeignWaker(

@@ -63,8 +63,8 @@ impl Hub {
     /// Subscribes to a filter's events, from now on.
     ///
     /// The waker is woken when there is something new to read; read once after subscribing. One waker for all of a
-    /// loop's subscriptions to a channel is woken once for all of them. It is called by whoever publishes, who has no part in
-    /// it: if it panics, the panic hook is told, and everyone else goes on, the publisher and the other wakers included.
+    /// loop's subscriptions to a channel is woken once for all of them. The publisher's thread calls it. If it panics,
+    /// the panic hook is told, and all others go on: the publisher, and the other wakers.
     ///
     /// Exact: the subscription gets every event whose sequence is greater than [`Subscription::starts_after`], once, in
     /// order, and none before, whoever publishes meanwhile. With history it begins with the id of that place, so that a
@@ -124,8 +124,8 @@ impl Hub {
         self.engine.trim(now);
     }
 
-    /// Subscriptions that an event of this namespace would reach now, each counted once: for publishers whose events are dear
-    /// to make.
+    /// Subscriptions that an event of this namespace would reach now, each counted once: for publishers who make an
+    /// event only if somebody gets it.
     ///
     /// It is a lookup, and nothing more where there is no channel for the namespace. Where there is one, it also looks at each
     /// filter in the hub whose patterns overlap, as `/a/*` and `/*/b` do: once, however many subscriptions have it.

@@ -112,7 +112,7 @@ impl Trie {
 
     /// Channels, those included that are about to come or go.
     pub(crate) fn channels(&self) -> usize {
-        self.channels.load(Ordering::Relaxed) // counts for whoever asks, orders nothing
+        self.channels.load(Ordering::Relaxed) // a count on its own
     }
 
     pub(crate) fn max_channels(&self) -> usize {
@@ -286,7 +286,7 @@ mod tests {
     }
 
     /// Filters as large as they may be, of segments that are each `a` or `*`, from a stranger who wants events of `/a/a/…` to
-    /// be dear.
+    /// cost much.
     #[test]
     fn filters_at_their_limits_cost_an_event_what_they_are_said_to() {
         const STRANGERS: usize = 300;

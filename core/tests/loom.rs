@@ -11,7 +11,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use loom::sync::atomic::{AtomicBool, Ordering};
-use loom::thread;
+use loom::thread::{self, JoinHandle};
 use sse_core::{Event, Filter, Hub, HubConfig, Namespace, Pattern, SubscribeError, Subscription};
 use support::{Client, Note, Published};
 
@@ -57,6 +57,12 @@ fn published(mut events: Vec<(u64, &str, &str)>) -> Vec<Published> {
     events.iter().map(|(_, path, data)| (Namespace::parse(path).unwrap(), (*data).to_owned())).collect()
 }
 
+/// Lets something happen to the hub in a thread of its own.
+fn spawn<T: 'static>(hub: &Hub, act: impl FnOnce(&Hub) -> T + 'static) -> JoinHandle<T> {
+    let hub = hub.clone();
+    thread::spawn(move || act(&hub))
+}
+
 fn subscribe(hub: &Hub, path: &str) -> Subscription {
     hub.subscribe(Filter::parse(path).unwrap(), Waker::noop().clone()).unwrap()
 }
@@ -85,12 +91,9 @@ fn bytes_released_are_bytes_read() {
     model(|| {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "/a", "1");
-                publish(&hub, "/a", "2");
-            }
+        let publisher = spawn(&hub, move |hub| {
+            publish(hub, "/a", "1");
+            publish(hub, "/a", "2");
         });
         let early = read(&mut reader);
         publisher.join().unwrap();
@@ -103,10 +106,7 @@ fn no_event_is_stranded_in_the_queue() {
     model(|| {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "/a", "1")
-        });
+        let publisher = spawn(&hub, move |hub| publish(hub, "/a", "1"));
         publish(&hub, "/a", "2");
         publisher.join().unwrap();
         assert_eq!(read(&mut reader).len(), 2);
@@ -118,10 +118,7 @@ fn a_full_queue_makes_publishers_help_and_loses_nothing() {
     model(|| {
         let hub = Hub::new(HubConfig { queue_events: 1, ..HubConfig::default() });
         let mut reader = subscribe(&hub, "/a");
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "/a", "1")
-        });
+        let publisher = spawn(&hub, move |hub| publish(hub, "/a", "1"));
         publish(&hub, "/a", "2");
         publish(&hub, "/a", "3");
         publisher.join().unwrap();
@@ -134,10 +131,7 @@ fn two_readers_see_one_order() {
     model(|| {
         let hub = hub();
         let (mut all, mut some) = (subscribe(&hub, "/"), subscribe(&hub, "/a"));
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "/a/x", "1")
-        });
+        let publisher = spawn(&hub, move |hub| publish(hub, "/a/x", "1"));
         publish(&hub, "/a", "2");
         publisher.join().unwrap();
         let order = read(&mut all);
@@ -150,13 +144,10 @@ fn two_readers_see_one_order() {
 fn a_subscription_gets_exactly_what_comes_after_its_position() {
     model(|| {
         let hub = hub();
-        let subscriber = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                let mut reader = subscribe(&hub, "/a");
-                let early = read(&mut reader);
-                (reader, early)
-            }
+        let subscriber = spawn(&hub, move |hub| {
+            let mut reader = subscribe(hub, "/a");
+            let early = read(&mut reader);
+            (reader, early)
         });
         // Under loom a segment holds two such events: the third is in another one.
         publish(&hub, "/a", "1");
@@ -173,10 +164,7 @@ fn a_subscription_to_a_channel_that_others_have_is_as_exact() {
     model(|| {
         let hub = hub();
         let mut first = subscribe(&hub, "/a");
-        let subscriber = thread::spawn({
-            let hub = hub.clone();
-            move || subscribe(&hub, "/a")
-        });
+        let subscriber = spawn(&hub, move |hub| subscribe(hub, "/a"));
         publish(&hub, "/a", "1");
         publish(&hub, "/a", "2");
         publish(&hub, "/a", "3");
@@ -199,10 +187,7 @@ fn no_wake_up_is_lost() {
     model(|| {
         let hub = hub();
         let flag = Arc::new(Flag(AtomicBool::new(false)));
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "/a", "1")
-        });
+        let publisher = spawn(&hub, move |hub| publish(hub, "/a", "1"));
         let mut reader = hub.subscribe(Filter::parse("/a").unwrap(), Waker::from(flag.clone())).unwrap();
         read(&mut reader);
         publisher.join().unwrap();
@@ -217,10 +202,7 @@ fn no_wake_up_is_lost_when_the_waker_changes() {
         let hub = hub();
         let flag = Arc::new(Flag(AtomicBool::new(false)));
         let mut reader = subscribe(&hub, "/a");
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "/a", "1")
-        });
+        let publisher = spawn(&hub, move |hub| publish(hub, "/a", "1"));
         reader.set_waker(&Waker::from(flag.clone()));
         read(&mut reader);
         publisher.join().unwrap();
@@ -250,10 +232,7 @@ fn publishing_finds_its_channels_while_the_trie_grows() {
     model(|| {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
-        let grower = thread::spawn({
-            let hub = hub.clone();
-            move || drop(subscribe(&hub, "/a/b"))
-        });
+        let grower = spawn(&hub, move |hub| drop(subscribe(hub, "/a/b")));
         publish(&hub, "/a/b", "1");
         grower.join().unwrap();
         assert_eq!(read(&mut reader), "1");
@@ -266,12 +245,9 @@ fn what_a_turn_leaves_is_handed_on_while_the_driver_resigns() {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
         let driver = hub.drive(Waker::noop().clone());
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "/a", "1");
-                publish(&hub, "/a", "2");
-            }
+        let publisher = spawn(&hub, move |hub| {
+            publish(hub, "/a", "1");
+            publish(hub, "/a", "2");
         });
         publish(&hub, "/a", "3");
         drop(driver);
@@ -288,12 +264,9 @@ fn a_driver_is_woken_for_what_a_turn_leaves() {
         let mut reader = subscribe(&hub, "/a");
         let flag = Arc::new(Flag(AtomicBool::new(false)));
         let _driver = hub.drive(Waker::from(flag.clone()));
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "/a", "1");
-                publish(&hub, "/a", "2");
-            }
+        let publisher = spawn(&hub, move |hub| {
+            publish(hub, "/a", "1");
+            publish(hub, "/a", "2");
         });
         publish(&hub, "/a", "3");
         publisher.join().unwrap();
@@ -318,12 +291,9 @@ fn what_a_turn_leaves_is_delivered_though_the_drivers_waker_panics() {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
         let _driver = hub.drive(Waker::from(Arc::new(Bomb)));
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                publish(&hub, "/a", "1");
-                publish(&hub, "/a", "2");
-            }
+        let publisher = spawn(&hub, move |hub| {
+            publish(hub, "/a", "1");
+            publish(hub, "/a", "2");
         });
         publish(&hub, "/a", "3");
         publisher.join().unwrap();
@@ -337,10 +307,7 @@ fn no_wake_up_is_lost_beside_a_waker_that_panics() {
         let hub = hub();
         let flag = Arc::new(Flag(AtomicBool::new(false)));
         let _other = hub.subscribe(Filter::parse("/a").unwrap(), Waker::from(Arc::new(Bomb))).unwrap();
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "/a", "1")
-        });
+        let publisher = spawn(&hub, move |hub| publish(hub, "/a", "1"));
         let mut reader = hub.subscribe(Filter::parse("/a").unwrap(), Waker::from(flag.clone())).unwrap();
         read(&mut reader);
         publisher.join().unwrap();
@@ -356,10 +323,7 @@ fn trimming_loses_nothing() {
         let mut reader = subscribe(&hub, "/a");
         publish(&hub, "/a", "1");
         hub.trim(Duration::ZERO);
-        let trimmer = thread::spawn({
-            let hub = hub.clone();
-            move || hub.trim(Duration::ZERO)
-        });
+        let trimmer = spawn(&hub, move |hub| hub.trim(Duration::ZERO));
         publish(&hub, "/a", "2");
         trimmer.join().unwrap();
         assert_eq!(read(&mut reader), "12");
@@ -371,10 +335,7 @@ fn the_joint_of_replay_and_live_is_exact() {
     model(|| {
         let hub = hub_with_history();
         publish(&hub, "/a", "1");
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || (publish(&hub, "/a", "2"), publish(&hub, "/a", "3"))
-        });
+        let publisher = spawn(&hub, move |hub| (publish(hub, "/a", "2"), publish(hub, "/a", "3")));
         let mut reader = client(&hub, &["/a"], Some("0-0"));
         reader.catch_up();
         publisher.join().unwrap();
@@ -421,10 +382,7 @@ fn several_channels_are_read_in_one_order() {
         let hub = hub();
         let filter = Filter::any_of([Pattern::parse("/a").unwrap(), Pattern::parse("/b").unwrap()]).unwrap();
         let mut both = hub.subscribe(filter, Waker::noop().clone()).unwrap();
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || publish(&hub, "/a", "1")
-        });
+        let publisher = spawn(&hub, move |hub| publish(hub, "/a", "1"));
         let second = publish(&hub, "/b", "2");
         let early = read(&mut both);
         let first = publisher.join().unwrap();
@@ -437,10 +395,7 @@ fn who_skips_gets_all_that_comes_after_the_gap() {
     model(|| {
         let hub = hub_with_history();
         let mut reader = client(&hub, &["/a"], None);
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || (publish(&hub, "/a", "1"), publish(&hub, "/a", "2"))
-        });
+        let publisher = spawn(&hub, move |hub| (publish(hub, "/a", "1"), publish(hub, "/a", "2")));
         reader.subscription.as_mut().unwrap().skip();
         publisher.join().unwrap();
         reader.catch_up();
@@ -454,10 +409,7 @@ fn who_parks_misses_nothing() {
     model(|| {
         let hub = hub_with_history();
         let mut reader = client(&hub, &["/a"], None);
-        let publisher = thread::spawn({
-            let hub = hub.clone();
-            move || (publish(&hub, "/a", "1"), publish(&hub, "/a", "2"))
-        });
+        let publisher = spawn(&hub, move |hub| (publish(hub, "/a", "1"), publish(hub, "/a", "2")));
         reader.read(10);
         reader.subscription.as_mut().unwrap().park();
         reader.catch_up();
@@ -524,10 +476,7 @@ fn the_room_of_a_channel_on_its_way_out_is_counted_once() {
 fn the_last_room_is_for_one_of_two() {
     model(|| {
         let hub = hub_for_one_channel(0);
-        let other = thread::spawn({
-            let hub = hub.clone();
-            move || try_subscribe(&hub, "/a")
-        });
+        let other = spawn(&hub, move |hub| try_subscribe(hub, "/a"));
         let one = try_subscribe(&hub, "/b");
         let other = other.join().unwrap();
         assert!(one.is_some() != other.is_some());
@@ -542,10 +491,7 @@ fn a_lingering_channel_makes_room_for_a_newcomer_or_has_its_reader_back() {
         let hub = hub_for_one_channel(1 << 10);
         drop(subscribe(&hub, "/a"));
         assert_eq!(hub.channels(), 1);
-        let newcomer = thread::spawn({
-            let hub = hub.clone();
-            move || try_subscribe(&hub, "/b")
-        });
+        let newcomer = spawn(&hub, move |hub| try_subscribe(hub, "/b"));
         let returned = try_subscribe(&hub, "/a");
         let newcomer = newcomer.join().unwrap();
         assert!(returned.is_some() != newcomer.is_some());
@@ -559,12 +505,9 @@ fn a_lingering_channel_makes_room_for_a_newcomer_or_has_its_reader_back() {
 fn who_is_refused_one_channel_stays_in_none() {
     model(|| {
         let hub = hub_for_one_channel(0);
-        let refused = thread::spawn({
-            let hub = hub.clone();
-            move || {
-                let filter = Filter::any_of([Pattern::parse("/a").unwrap(), Pattern::parse("/b").unwrap()]).unwrap();
-                hub.subscribe(filter, Waker::noop().clone()).is_err()
-            }
+        let refused = spawn(&hub, move |hub| {
+            let filter = Filter::any_of([Pattern::parse("/a").unwrap(), Pattern::parse("/b").unwrap()]).unwrap();
+            hub.subscribe(filter, Waker::noop().clone()).is_err()
         });
         let new = try_subscribe(&hub, "/a");
         assert!(refused.join().unwrap());
@@ -581,10 +524,7 @@ fn who_stays_is_counted_once_whoever_comes_and_goes() {
         let hub = hub();
         let filter = Filter::any_of([Pattern::parse("/a/*").unwrap(), Pattern::parse("/*/b").unwrap()]).unwrap();
         let _stays = hub.subscribe(filter.clone(), Waker::noop().clone()).unwrap();
-        let other = thread::spawn({
-            let hub = hub.clone();
-            move || drop(hub.subscribe(filter, Waker::noop().clone()).unwrap())
-        });
+        let other = spawn(&hub, move |hub| drop(hub.subscribe(filter, Waker::noop().clone()).unwrap()));
         let count = || hub.subscriptions(&Namespace::parse("/a/b").unwrap());
         assert!((1..=2).contains(&count()));
         other.join().unwrap();

@@ -323,20 +323,21 @@ impl<V: Service, Y: System> Worker<V, Y> {
 
     /// Gives this connection a turn, if it does not wait for one already.
     fn call_attention(&mut self, key: Key) {
-        if let Some(connection) = self.connections.get_mut(key)
-            && connection.call_attention()
-        {
+        if self.begins_to_wait(key) {
             self.turns.attention.push_back(key);
         }
     }
 
     /// The same for a connection whose turn was too short for what it has to do.
     fn call_again(&mut self, key: Key) {
-        if let Some(connection) = self.connections.get_mut(key)
-            && connection.call_attention()
-        {
+        if self.begins_to_wait(key) {
             self.turns.overtime.push_back(key);
         }
+    }
+
+    /// False: it waits for a turn already, or is gone.
+    fn begins_to_wait(&mut self, key: Key) -> bool {
+        self.connections.get_mut(key).is_some_and(Connection::call_attention)
     }
 
     /// The one place where a connection goes: its socket closes, and a stream's service gets the session back.

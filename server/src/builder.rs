@@ -184,7 +184,7 @@ pub(crate) fn app(
     let per_address =
         config.max_connections_per_ip.map(|max| at_least_one("max-connections-per-ip", max)).transpose()?;
     at_least_one("max-filter-segments", config.filter_limits.segments)?;
-    // As much as one stream may have at least, so that whoever is turned away may come once others of its network have left.
+    // As much as one stream may have at least, so that a client that is turned away may come once others of its network have left.
     let most = Holding {
         connections: per_address.map_or(usize::MAX, NonZeroUsize::get),
         segments: config.max_filter_segments_per_ip.max(config.filter_limits.segments),

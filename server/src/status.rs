@@ -7,7 +7,7 @@
 //!   request ──► waiting ──► round ──► visitor on worker 1 ──┐
 //!      │           │          │       visitor on worker 2 ──┼──► dropped: rows ──► thread: sort, write, send
 //!      │           └──────────┼─────────────────────────────────────────────────────────┤ next round, if any wait
-//!      └──► answered at once ◄┼──────────────────── shared for a while, if it is dear ◄─┘
+//!      └──► answered at once ◄┼──────────────────── shared for a while, if it is slow ◄─┘
 //! ```
 //! One round at a time serves everyone who was waiting when it began, so that many requests don't mean many rounds. An
 //! answer is as fresh as that, unless it costs much, or too many are still being read ([`snapshot`]).

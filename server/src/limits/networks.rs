@@ -185,7 +185,7 @@ mod tests {
         Connect(usize),
         /// A stream whose connection isn't counted, with so many segments and wildcards.
         Open(usize, usize, usize),
-        /// Whoever is at this place among those who are there.
+        /// The one at this place among those who are there.
         Leave(usize),
     }
 

@@ -112,7 +112,7 @@ mod tests {
         let snapshot = snapshots.keep(vec![b'x'; 2 * BYTES_PER_SECOND]);
         let readers = vec![snapshot.clone(); 200];
         drop(snapshot);
-        assert_eq!(snapshots.shared_for(1), Duration::from_secs(2), "once, whoever reads it");
+        assert_eq!(snapshots.shared_for(1), Duration::from_secs(2), "once, however many read it");
         drop(readers);
         assert_eq!(snapshots.shared_for(1), Duration::ZERO);
     }
