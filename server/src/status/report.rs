@@ -47,7 +47,6 @@ impl Report<'_> {
             max_channels: hub.max_channels(),
             accepted: counters.accepted,
             shed: shedder.streams(),
-            shed_for_channels: shedder.channels(),
             disconnected: Disconnected { lagged: counters.lagged, stalled: counters.stalled },
             slow_consumers: SlowConsumers::from(counters),
             resumes: Resumptions::from(&hub.resumes()),
@@ -122,8 +121,6 @@ struct Status<'a> {
     accepted: u64,
     /// Subscribers turned away since the start.
     shed: u64,
-    /// Those of them that needed a channel when there were as many as may be.
-    shed_for_channels: u64,
     disconnected: Disconnected,
     slow_consumers: SlowConsumers,
     resumes: Resumptions,
@@ -163,11 +160,13 @@ struct Limits {
     connections_per_address: u64,
     /// Those of both that were closed without a word.
     connections_dropped: u64,
-    /// Subscribers turned away because the filters of their network were as large as they may be.
-    filters_per_address: u64,
+    /// Subscribers turned away because they needed a channel and there were as many as may be.
+    channels_refused: u64,
+    /// Those turned away because the filters of their network were as large as they may be.
+    filters_refused: u64,
     /// Streams that catch up.
     replays: usize,
-    /// Subscribers turned away because too many did.
+    /// Those turned away because too many did.
     replays_refused: u64,
 }
 
@@ -180,7 +179,8 @@ impl From<&Report<'_>> for Limits {
             connections_full: counters.full,
             connections_per_address: counters.unpermitted,
             connections_dropped: counters.dropped,
-            filters_per_address: shedder.filters(),
+            channels_refused: shedder.channels(),
+            filters_refused: shedder.filters(),
             replays,
             replays_refused: shedder.replays(),
         }

@@ -215,7 +215,7 @@ fn who_needs_a_channel_too_many_is_told_when_to_return() {
     third.expect("data:1\n\n");
     let status = server.get("/admin/status.json").json();
     assert_eq!((&status["channels"], &status["max_channels"]), (&2.into(), &2.into()), "{status}");
-    assert_eq!((&status["shed"], &status["shed_for_channels"]), (&3.into(), &3.into()), "{status}");
+    assert_eq!((&status["shed"], &status["limits"]["channels_refused"]), (&3.into(), &3.into()), "{status}");
     assert_eq!(server.connections(), 3);
 
     drop(second);
@@ -264,7 +264,7 @@ fn a_network_has_its_share_of_large_filters() {
     refuses("192.0.2.1", VERY_WILD);
     let _v6 = [serves("2001:db8::1", WILD), serves("2001:db8::2", WILD)];
     refuses("2001:db8::3", WILD);
-    assert_eq!(limit(&server, "filters_per_address"), 3);
+    assert_eq!(limit(&server, "filters_refused"), 3);
 
     // Nobody else is: neither another network nor whoever asks for little.
     let mut others = vec![serves("192.0.2.2", VERY_WILD), serves("2001:db8:0:1::1", VERY_WILD)];
@@ -314,7 +314,7 @@ fn what_becomes_no_stream_has_no_share() {
     assert_eq!(refused.status, 400);
     assert!(refused.problem().contains("at most 10 wildcards"), "{refused:?}");
     let status = server.get("/admin/status.json").json();
-    assert_eq!((&status["shed_for_channels"], &status["limits"]["filters_per_address"]), (&3.into(), &0.into()));
+    assert_eq!((&status["limits"]["channels_refused"], &status["limits"]["filters_refused"]), (&3.into(), &0.into()));
 
     drop(first);
     let _whole = eventually(|| Some(server.subscribe(VERY_WILD)).filter(|stream| !is_shed(&stream.head)));
