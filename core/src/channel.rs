@@ -1,6 +1,6 @@
 //! All subscribers of one pattern, and the log they share.
 
-use crate::log::Log;
+use crate::log::{Log, Origin};
 use crate::pattern::Pattern;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::watchers::Watchers;
@@ -25,13 +25,13 @@ const LISTED: usize = 1 << (usize::BITS - 1);
 const RETIRED: usize = usize::MAX;
 
 impl Channel {
-    pub(crate) fn with_one_member(pattern: Pattern) -> Self {
+    pub(crate) fn with_one_member(pattern: Pattern, origin: &Origin) -> Self {
         Self {
             pattern,
             members: AtomicUsize::new(1),
             sole: AtomicUsize::new(0),
             turn: AtomicU64::new(0),
-            log: Log::new(),
+            log: Log::new(origin),
             watchers: Watchers::new(),
         }
     }

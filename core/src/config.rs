@@ -30,6 +30,9 @@ pub struct HubConfig {
     /// Bytes of past events that are kept for readers who come back, namespaces and ids included. As much again by half is
     /// kept of the channels' own logs. 0, the default: no history, and frames without `id:` lines.
     pub history_bytes: usize,
+    /// Without history: most bytes that slow readers keep of all channels' logs. 64 MiB by default. Beyond it the oldest go, and a reader that has
+    /// not read them is told of a gap. (With history it is half of `history_bytes`, and what logs no longer have is read from there.)
+    pub backlog_bytes: usize,
     /// How long past events are kept at most, by the time told to [`Hub::trim`](crate::Hub::trim). Without limit by
     /// default.
     pub history_age: Duration,
@@ -45,6 +48,7 @@ impl Default for HubConfig {
             max_frame_bytes: usize::MAX,
             queue_events: 1 << 12,
             history_bytes: 0,
+            backlog_bytes: 64 << 20,
             history_age: Duration::MAX,
         }
     }

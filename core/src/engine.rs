@@ -24,6 +24,7 @@ use crate::channel::Channel;
 use crate::config::HubConfig;
 use crate::event::{EventId, IdEnd, Prepared};
 use crate::journal::Journal;
+use crate::log::Past;
 use crate::overlaps::Overlaps;
 use crate::pattern::Pattern;
 use crate::resumes::ResumeCounters;
@@ -71,17 +72,19 @@ impl Engine {
     pub(crate) fn new(config: &HubConfig) -> Self {
         let epoch = config.epoch.unwrap_or_else(random_epoch);
         let history = (config.history_bytes > 0).then_some(config.history_bytes);
+        let past = if history.is_some() { Past::Kept } else { Past::Dropped };
+        // What channels keep beside the journal is there to be faster, not to reach further back.
+        let block_bytes = history.map_or(config.backlog_bytes, |bytes| bytes / 2);
         Self {
             sequencer: Sequencer::new(config.queue_events),
-            trie: Trie::new(config.max_channels),
+            trie: Trie::new(config.max_channels, past),
             overlaps: Overlaps::new(),
             drivers: Watchers::new(),
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
             resumes: ResumeCounters::new(),
             epoch,
             id_end: history.map(|_| IdEnd::new(epoch)),
-            // What channels keep beside the journal is there to be faster, not to reach further back.
-            retention: Retention::new(history.map(|bytes| bytes as u64 / 2)),
+            retention: Retention::new(past, block_bytes as u64),
             completed: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             trim_due: AtomicBool::new(false),
@@ -224,7 +227,7 @@ impl Engine {
                 }
                 trie.for_each_match(&event.namespace, |channel| {
                     if let Some(growth) = channel.log.append(&frame, sequence, past) {
-                        self.retention.keep(channel, growth, |channel| touched.push(channel));
+                        self.retention.keep(channel, &growth, |channel| touched.push(channel));
                     }
                     if channel.touch(turn) {
                         touched.push(channel.clone());

@@ -14,6 +14,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::pieces::Piece;
+use crate::place::Place;
 use crate::segment::{Before, Segment};
 use crate::sync::Swap;
 
@@ -24,6 +26,12 @@ const LAST_BLOCK_BYTES: usize = 256 << 10;
 
 /// Bytes copied for a reader at a time, or a frame more: a turn of an event loop.
 const SLICE_BYTES: usize = 62 << 10;
+
+/// Larger frames are not copied for each reader.
+const MOST_COPIED_BYTES: usize = 16 << 10;
+
+/// Most that the sequences in one block are apart.
+const MOST_DISTANCE: u64 = u32::MAX as u64;
 
 /// Entries looked at for a reader at a time, times the patterns that each is held against: about a tenth of a millisecond.
 const SLICE_LOOKS: usize = 4096;
@@ -57,10 +65,9 @@ struct Mark {
 }
 
 /// What a slice came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slice {
-    /// All that is to be had through this sequence has been copied now or before.
-    Through(u64),
+    /// Some frames, and all that is to be had through this sequence with them.
+    Through { frames: Option<Piece>, through: u64 },
     /// The next event is gone. All after this sequence is still here.
     Evicted(u64),
 }
@@ -137,30 +144,46 @@ impl Journal {
         self.chain.with(|chain| chain.after)
     }
 
-    /// Copies the frames after `after` whose namespaces are covered by one of so many patterns: some of them, the oldest
-    /// first.
-    pub(crate) fn read(&self, after: u64, patterns: usize, covers: impl Fn(&str) -> bool, into: &mut Vec<u8>) -> Slice {
+    /// The frames after `after` whose namespaces are covered by one of so many patterns: some of them, the oldest first. They are copied, but for a large
+    /// one, which is shared.
+    pub(crate) fn read(&self, after: u64, patterns: usize, covers: impl Fn(&str) -> bool) -> Slice {
         let chain = self.chain.load();
         if after < chain.after {
             return Slice::Evicted(chain.after);
         }
         let first = chain.blocks.partition_point(|block| block.before().sequence <= after).saturating_sub(1);
-        let (mut through, mut looks) = (after, 0);
-        for block in &chain.blocks[first..] {
+        let (mut through, mut looks, mut bytes) = (after, 0, 0);
+        let mut frames = Vec::new();
+        'blocks: for block in &chain.blocks[first..] {
             let view = block.view();
             for index in view.frames_through(through)..view.frames() {
-                if looks >= SLICE_LOOKS || into.len() >= SLICE_BYTES {
-                    return Slice::Through(through);
+                let sequence = view.sequence(index);
+                if looks >= SLICE_LOOKS || bytes >= SLICE_BYTES || sequence - after > MOST_DISTANCE {
+                    break 'blocks;
                 }
                 looks += patterns;
                 let (namespace, frame) = parse_entry(view.frame(index));
                 if covers(namespace) {
-                    into.extend_from_slice(frame);
+                    if frame.len() > MOST_COPIED_BYTES {
+                        if !frames.is_empty() {
+                            break 'blocks;
+                        }
+                        let end = view.frame_end(index);
+                        let start = Place::new(block.clone(), end - frame.len());
+                        return Slice::Through { frames: Some(Piece::frames(start, end, after)), through: sequence };
+                    }
+                    bytes += frame.len();
+                    frames.push((frame, sequence));
                 }
-                through = view.sequence(index);
+                through = sequence;
             }
         }
-        Slice::Through(through)
+        let copied = (!frames.is_empty()).then(|| Arc::new(Segment::of_frames(&frames, after)));
+        let frames = copied.map(|block| {
+            let end = block.view().bytes();
+            Piece::frames(Place::new(block, 0), end, after)
+        });
+        Slice::Through { frames, through }
     }
 }
 
@@ -198,13 +221,14 @@ mod tests {
     fn read_all(journal: &Journal, mut after: u64, namespace: &str) -> Result<Vec<u8>, u64> {
         let mut bytes = Vec::new();
         loop {
-            let mut slice = Vec::new();
-            match journal.read(after, 1, |path| path == namespace, &mut slice) {
+            match journal.read(after, 1, |path| path == namespace) {
                 Slice::Evicted(after) => return Err(after),
-                Slice::Through(through) if through == after => return Ok(bytes),
-                Slice::Through(through) => after = through,
+                Slice::Through { through, .. } if through == after => return Ok(bytes),
+                Slice::Through { frames, through } => {
+                    after = through;
+                    frames.iter().for_each(|piece| bytes.extend_from_slice(piece.unread()));
+                }
             }
-            bytes.append(&mut slice);
         }
     }
 
@@ -239,10 +263,12 @@ mod tests {
     fn a_slice_is_bounded_and_says_how_far_it_went() {
         let journal = Journal::new(16 << 20, ANY_AGE);
         (1..=10_000).for_each(|sequence| drop(append(&journal, sequence, "/theirs", 0)));
-        let mut bytes = Vec::new();
-        assert_eq!(journal.read(0, 1, |path| path == "/ours", &mut bytes), Slice::Through(SLICE_LOOKS as u64));
-        assert!(bytes.is_empty());
-        let Slice::Through(through) = journal.read(0, 1, |_| true, &mut bytes) else { panic!("nothing was evicted") };
+        let read = |namespace: &str| match journal.read(0, 1, |path| path == namespace) {
+            Slice::Through { frames, through } => (frames.map_or(Vec::new(), |piece| piece.unread().to_vec()), through),
+            Slice::Evicted(_) => panic!("nothing was evicted"),
+        };
+        assert_eq!(read("/ours"), (Vec::new(), SLICE_LOOKS as u64));
+        let (bytes, through) = read("/theirs");
         assert_eq!(bytes, (1..=through).flat_map(|n| format!("id:0-{n}\n").into_bytes()).collect::<Vec<_>>());
     }
 

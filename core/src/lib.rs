@@ -73,9 +73,9 @@
 //!
 //! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`.
 
-mod ahead;
 mod channel;
 mod config;
+mod cursor;
 mod engine;
 mod event;
 mod filter;
@@ -91,6 +91,10 @@ mod merge;
 mod namespace;
 mod overlaps;
 mod pattern;
+mod pieces;
+mod place;
+mod reader;
+mod ready;
 mod resume;
 mod resumes;
 mod retention;
@@ -111,6 +115,7 @@ pub use gap::GapReason;
 pub use hub::{Driver, Hub, SubscribeError, TryPublishError};
 pub use namespace::{Limits, Namespace, NamespaceError};
 pub use pattern::Pattern;
+pub use ready::{Chunk, ChunkStart, Lagging, Ready};
 pub use resume::Resume;
 pub use resumes::Resumes;
-pub use subscription::{ChunkStart, Ready, Subscription};
+pub use subscription::Subscription;

@@ -1,28 +1,34 @@
-//! A channel's append-only chain of segments, and a reader's place in it.
+//! A channel's append-only log: a chain of blocks, and the end where it grows.
 //!
 //! ```text
-//!   head ─▶ segment ──next──▶ segment ──next──▶ segment ◀─ tail
-//!              ▲                 ▲                 ▲
-//!           cursor             cursor           cursors that are caught up
+//!   chain   | block | block | block |                each begins where the one before it ends
+//!                ▲              ▲
+//!          cursor at rest     tail, being filled      cursors that have caught up stand here
 //! ```
 //!
-//! A cursor holds the segment it stands in, and through the links all that follow. The log holds its tail, and, for
-//! those who return, what lies between its head and the tail; without history the head is the tail. What lies behind
-//! the head and every cursor frees itself.
+//! The chain is an immutable value behind one pointer, as the trie is, and only it knows which block follows which. A cursor
+//! holds the block it stands in and asks the log for the next, so it keeps nothing of what is appended after that block. If
+//! the next one has been let go of, the cursor is told that its way on is gone.
+//!
+//! Who lets go of blocks is the [retention](crate::retention): with history, when they are more than its budget; without
+//! history, also as soon as no cursor stands in or before them.
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::segment::{Before, Segment};
-use crate::sync::{AtomicU64, Ordering, Swap};
+use crate::sync::{AtomicU64, Ordering, Swap, fence};
 
 /// Blocks double from the first size to the last: a channel that says a word a minute stays small, a busy one crosses
 /// a segment's end rarely. 256 KiB is four turns of a reader, and a block the allocator keeps mapped.
 const FIRST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 1 << 10 };
 const LAST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 256 << 10 };
 
-/// Frames in order of their sequences. One writer at a time (whoever drains), any number of cursors.
+/// Frames in order of their sequences. One writer at a time (the drainer), any number of cursors.
 pub(crate) struct Log {
-    head: Swap<Segment>,
+    chain: Swap<Chain>,
+    /// The last of the chain: what the writer needs each time.
     tail: Swap<Segment>,
     /// Bytes ever appended. A cursor's lag is this less its position.
     written: AtomicU64,
@@ -30,35 +36,82 @@ pub(crate) struct Log {
     complete_after: AtomicU64,
 }
 
-/// What becomes of a block once the tail is beyond it.
+/// The blocks that can be found, oldest first, and marks: blocks of no bytes, for readers to stand in where there is no other. Never empty.
+type Chain = SmallVec<[Arc<Segment>; 1]>;
+
+/// What becomes of blocks that the tail has gone beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Past {
-    /// It stays for those who return, until [`Log::forget_block`].
+    /// They stay for those who return, until [`Log::forget`].
     Kept,
-    /// It is its readers'.
+    /// They go when every reader has read them.
     Dropped,
 }
 
+/// Where the logs of a hub begin: a chain of one mark.
+pub(crate) enum Origin {
+    /// All of them share it until they have a block.
+    Shared(Arc<Chain>),
+    /// Each has its own: it is to be known who has left it.
+    Own,
+}
+
+impl Origin {
+    pub(crate) fn new(past: Past) -> Self {
+        match past {
+            Past::Kept => Self::Shared(beginning()),
+            Past::Dropped => Self::Own,
+        }
+    }
+}
+
+fn beginning() -> Arc<Chain> {
+    Arc::new(Chain::from_buf([Arc::new(Segment::mark(Before::default()))]))
+}
+
 /// A block that an append has begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Growth {
-    pub(crate) bytes: usize,
+    pub(crate) block: Arc<Segment>,
     /// The log held no block before.
     pub(crate) first: bool,
 }
 
+/// What readers have read of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Read {
+    /// Everything: it holds no block.
+    All,
+    /// Not everything, or not for long. The tail has been ended: readers who have caught up stand in it until they look again.
+    ToTheEnd,
+    /// Not everything.
+    Some,
+}
+
+/// What there is after a block.
+pub(crate) enum Next {
+    Block(Arc<Segment>),
+    /// Nothing yet.
+    Pending,
+    /// Something that is no longer here.
+    Gone,
+}
+
 impl Log {
-    pub(crate) fn new() -> Self {
-        let first = Arc::new(Segment::new(0, Before::default(), 0));
+    pub(crate) fn new(origin: &Origin) -> Self {
+        let chain = match origin {
+            Origin::Shared(chain) => chain.clone(),
+            Origin::Own => beginning(),
+        };
         Self {
-            head: Swap::new(first.clone()),
-            tail: Swap::new(first),
+            tail: Swap::new(chain[0].clone()),
+            chain: Swap::new(chain),
             written: AtomicU64::new(0),
             complete_after: AtomicU64::new(u64::MAX),
         }
     }
 
-    /// Appends a frame, given in pieces; says if it has begun a block.
+    /// Appends a frame, given in pieces; gives the block that it has begun, if it has begun one.
     ///
     /// Writer only.
     #[inline]
@@ -68,89 +121,114 @@ impl Log {
         // their lag, which is a measure and publishes nothing.
         let written = self.written.load(Ordering::Relaxed) + length as u64;
         let full = self.tail.with(|tail| tail.append(frame, sequence).is_err().then(|| tail.clone()));
-        let growth = full.map(|full| self.grow(&full, length, frame, sequence, past));
+        let begun = full.map(|full| self.grow(&full, length, frame, sequence, past));
         self.written.store(written, Ordering::Relaxed); // see above
-        growth
+        begun
     }
 
-    /// Goes on in a new segment, whose first frame is `frame`.
+    /// Goes on in a new block, whose first frame is `frame`.
     #[cold]
-    fn grow(&self, full: &Arc<Segment>, length: usize, frame: &[&[u8]], sequence: u64, past: Past) -> Growth {
+    fn grow(&self, full: &Segment, length: usize, frame: &[&[u8]], sequence: u64, past: Past) -> Growth {
         let capacity = (full.capacity() * 2).clamp(FIRST_BLOCK_BYTES, LAST_BLOCK_BYTES).max(Segment::room_for(length));
-        let next = self.follow(full, capacity, sequence);
+        let next = Arc::new(Segment::new(capacity, end_of(full), sequence));
         next.append(frame, sequence).expect("a new block has room for its first frame");
-        self.go_on_in(full, next.clone());
-        if past == Past::Dropped {
-            self.head.store(next);
-        }
-        Growth { bytes: capacity, first: full.capacity() == 0 }
-    }
-
-    /// A segment that begins where `last` ends.
-    fn follow(&self, last: &Segment, capacity: usize, first_sequence: u64) -> Arc<Segment> {
-        let (before, end) = (last.before(), last.view());
-        let before = Before {
-            bytes: before.bytes + end.bytes() as u64,
-            frames: before.frames + end.frames() as u64,
-            sequence: end.last_sequence(),
+        let chain = self.chain.load();
+        let first = chain.len() == 1 && full.capacity() == 0;
+        let kept = match past {
+            // A mark has nothing that anyone could come back for.
+            Past::Kept if first => &[],
+            Past::Kept => &chain[..],
+            Past::Dropped => &chain[blocks_read(&chain)..],
         };
-        Arc::new(Segment::new(capacity, before, first_sequence))
+        self.go_on_in(full, &next, kept.iter().cloned().chain([next.clone()]).collect());
+        Growth { block: next, first }
     }
 
-    /// Links first, so that a cursor that starts from either end finds its way.
-    fn go_on_in(&self, last: &Segment, next: Arc<Segment>) {
-        last.link(next.clone());
-        self.tail.store(next);
-    }
-
-    /// Lets go of the oldest block, so that it goes when the last cursor has left it. `true` if it was the tail's: then
-    /// readers who have caught up stand in it until they look again. Writer only.
-    #[must_use]
-    pub(crate) fn forget_block(&self) -> bool {
-        let mut oldest = self.head.load();
-        // Marks hold no block.
-        while oldest.capacity() == 0 {
-            let Some(next) = oldest.next().cloned() else { return false };
-            oldest = next;
+    /// The chain first: a cursor that finds its block sealed finds there what follows.
+    fn go_on_in(&self, last: &Segment, next: &Arc<Segment>, chain: Chain) {
+        self.chain.store(Arc::new(chain));
+        self.tail.store(next.clone());
+        if !last.view().is_sealed() {
+            last.seal();
         }
-        let mut sealed = false;
-        let next = oldest.next().cloned().unwrap_or_else(|| {
-            sealed = true;
-            let mark = self.follow(&oldest, 0, 0);
-            self.go_on_in(&oldest, mark.clone());
-            mark
-        });
-        self.head.store(next);
-        sealed
     }
 
-    /// A cursor at the beginning of the tail segment.
-    pub(crate) fn cursor(&self) -> Cursor {
-        Cursor { segment: self.tail.load(), offset: 0 }
-    }
-
-    /// A cursor from which every event of the channel after `sequence` will be read, if they are all still here. It may
-    /// have to skip some through `sequence` that are yet to come.
-    pub(crate) fn cursor_after(&self, sequence: u64) -> Option<Cursor> {
-        // The tail is tried first: who returns has seldom missed much.
-        let mut segment = self.tail.load();
-        if sequence < segment.before().sequence {
-            segment = self.head.load();
-            while let Some(next) = segment.next().filter(|next| next.before().sequence <= sequence).cloned() {
-                segment = next;
+    /// Lets go of a block, if it is still here, and of those before it. `true` if the tail was among them: then readers who have
+    /// caught up stand in it until they look again. Writer only.
+    #[must_use]
+    pub(crate) fn forget(&self, block: &Segment) -> bool {
+        let chain = self.chain.load();
+        let count = chain.partition_point(|other| other.before().bytes <= block.before().bytes);
+        let kept = &chain[count..];
+        match chain.last().filter(|_| kept.is_empty()) {
+            Some(tail) => self.end(tail, kept),
+            None => {
+                self.chain.store(Arc::new(kept.into()));
+                false
             }
         }
-        // Relaxed: the caller has lowered it itself, by its own `is_complete_after`; an older value asks for more.
-        let complete = self.complete_after.load(Ordering::Relaxed).max(segment.before().sequence) <= sequence;
-        complete.then(|| {
-            let mut cursor = Cursor { segment, offset: 0 };
-            cursor.skip_through(sequence);
-            cursor
+    }
+
+    /// Lets go of the blocks that every reader has read. If the log `is_quiet`, it ends the tail, so that it goes when its readers have left it.
+    /// Writer only.
+    pub(crate) fn forget_read(&self, is_quiet: bool) -> Read {
+        let chain = self.chain.load();
+        let kept = &chain[blocks_read(&chain)..];
+        let ended = is_quiet && chain.last().is_some_and(|tail| self.end(tail, kept));
+        if !ended && kept.len() < chain.len() {
+            self.chain.store(Arc::new(kept.into()));
+        }
+        match kept {
+            [tail] if tail.capacity() == 0 => Read::All,
+            _ if ended => Read::ToTheEnd,
+            _ => Read::Some,
+        }
+    }
+
+    /// Goes on in a mark after `kept`, whose last is, or was, the tail; `false` if that is one.
+    fn end(&self, tail: &Segment, kept: &[Arc<Segment>]) -> bool {
+        if tail.capacity() == 0 {
+            return false;
+        }
+        let mark = Arc::new(Segment::mark(end_of(tail)));
+        self.go_on_in(tail, &mark, kept.iter().cloned().chain([mark.clone()]).collect());
+        true
+    }
+
+    /// What follows a sealed block.
+    pub(crate) fn next(&self, block: &Segment) -> Next {
+        let end = end_of(block).bytes;
+        self.chain.with(|chain| {
+            let first = chain.partition_point(|other| other.before().bytes < end);
+            // A mark ends where it begins.
+            match chain[first..].iter().find(|other| !std::ptr::eq(&***other, block)) {
+                Some(next) if next.before().bytes == end => Next::Block(next.clone()),
+                Some(_) => Next::Gone,
+                None => Next::Pending,
+            }
+        })
+    }
+
+    /// The block that grows.
+    pub(crate) fn tail(&self) -> Arc<Segment> {
+        self.tail.load()
+    }
+
+    /// The block from whose beginning every event of the channel after `sequence` will be read, if they are all still here. It may
+    /// have some through `sequence` that are yet to come.
+    pub(crate) fn block_after(&self, sequence: u64) -> Option<Arc<Segment>> {
+        // Relaxed: the caller has lowered it itself, by its own `note_complete_after`; an older value asks for more.
+        if self.complete_after.load(Ordering::Relaxed) > sequence {
+            return None;
+        }
+        self.chain.with(|chain| {
+            let later = chain.partition_point(|block| block.before().sequence <= sequence);
+            chain[..later].last().cloned()
         })
     }
 
     /// Notes that every event of the channel after `sequence` is appended here.
-    pub(crate) fn is_complete_after(&self, sequence: u64) {
+    pub(crate) fn note_complete_after(&self, sequence: u64) {
         // Relaxed, both: each value is true by itself; the load spares most a locked instruction.
         if sequence < self.complete_after.load(Ordering::Relaxed) {
             self.complete_after.fetch_min(sequence, Ordering::Relaxed); // as above
@@ -163,161 +241,22 @@ impl Log {
     }
 }
 
-/// A reader's place in a log.
-#[derive(Clone)]
-pub(crate) struct Cursor {
-    segment: Arc<Segment>,
-    /// Bytes of the segment that are read.
-    offset: usize,
+/// How many of the first blocks have no reader in them or before them. The tail is never among these.
+fn blocks_read(chain: &Chain) -> usize {
+    // A reader takes hold of a block before it lets go of the one before, so the first block that is held has all readers
+    // in it or after it. One that finds no block left after its own has come from a block that was let go of over its head.
+    let is_free = |block: &&Arc<Segment>| {
+        let is_free = Arc::strong_count(block) == 1;
+        fence(Ordering::Acquire); // with the release by which `Arc` lets go: what its reader took hold of before is seen
+        is_free
+    };
+    chain[..chain.len() - 1].iter().take_while(is_free).count()
 }
 
-impl Cursor {
-    /// The contiguous bytes after this place; empty if there are none yet.
-    #[inline]
-    pub(crate) fn chunk(&mut self) -> &[u8] {
-        self.chunks()[0]
-    }
-
-    /// The contiguous bytes after this place, and those that follow them in the next block; either may be empty.
-    #[inline]
-    pub(crate) fn chunks(&mut self) -> [&[u8]; 2] {
-        self.chunks_here().0
-    }
-
-    /// The same, and the place where they begin.
-    #[inline]
-    pub(crate) fn chunks_here(&mut self) -> ([&[u8]; 2], &Self) {
-        if self.segment.view().bytes() == self.offset {
-            self.cross();
-        }
-        // The link first: once it is there, nothing more can come before it.
-        let next = self.segment.next();
-        let first = self.segment.view().bytes_from(self.offset);
-        ([first, next.map_or(&[], |next| next.view().bytes_from(0))], self)
-    }
-
-    /// Moves on while the place is the end of a segment that has ended.
-    fn cross(&mut self) {
-        while let Some(next) = self.segment.next().cloned() {
-            // Frames may have come between the last look and the link; after it, none can.
-            if self.segment.view().bytes() != self.offset {
-                return;
-            }
-            *self = Self { segment: next, offset: 0 };
-        }
-    }
-
-    /// Passes over `n` bytes of [`Cursor::chunks`].
-    #[inline]
-    pub(crate) fn advance(&mut self, n: usize) {
-        let left = self.segment.view().bytes() - self.offset;
-        if n <= left {
-            self.offset += n;
-        } else {
-            self.advance_beyond(n - left);
-        }
-    }
-
-    #[cold]
-    fn advance_beyond(&mut self, n: usize) {
-        let next = self.segment.next().cloned().expect("advanced past what chunk() gave");
-        *self = Self { segment: next, offset: 0 };
-        self.advance(n);
-    }
-
-    /// Passes over whole frames up to and including `sequence`; `true` once a later frame is there.
-    pub(crate) fn skip_through(&mut self, sequence: u64) -> bool {
-        loop {
-            let next = self.segment.next().cloned();
-            let view = self.segment.view();
-            let passed = view.frames_through(sequence);
-            if passed > 0 {
-                self.offset = self.offset.max(view.frame_end(passed - 1));
-            }
-            if passed < view.frames() {
-                return true;
-            }
-            // The link was read before the view, so nothing can be committed here any more.
-            let Some(next) = next else { return false };
-            *self = Self { segment: next, offset: 0 };
-        }
-    }
-
-    /// Bytes of the log before this place.
-    pub(crate) fn position(&self) -> u64 {
-        self.segment.before().bytes + self.offset as u64
-    }
-
-    /// Whole frames of the log before this place.
-    pub(crate) fn frames(&self) -> u64 {
-        self.segment.before().frames + self.segment.view().frames_until(self.offset) as u64
-    }
-
-    /// Whether a frame begins here, or would.
-    pub(crate) fn at_frame_boundary(&self) -> bool {
-        let view = self.segment.view();
-        match view.frames_until(self.offset) {
-            0 => self.offset == 0,
-            passed => view.frame_end(passed - 1) == self.offset,
-        }
-    }
-
-    /// The sequence of the last frame that begins before this place; 0 if there was none.
-    pub(crate) fn last_begun(&self) -> u64 {
-        let view = self.segment.view();
-        let whole = view.frames_until(self.offset);
-        view.sequence_before(whole + usize::from(!self.at_frame_boundary()))
-    }
-
-    /// What is left of a frame that begins before this place and ends after it.
-    pub(crate) fn rest_of_frame(&self) -> &[u8] {
-        if self.at_frame_boundary() {
-            return &[];
-        }
-        let view = self.segment.view();
-        &view.bytes_from(self.offset)[..view.frame_end(view.frames_until(self.offset)) - self.offset]
-    }
-
-    /// The sequence of the frame that begins here, if there is one yet. At a frame boundary only.
-    pub(crate) fn next_sequence(&mut self) -> Option<u64> {
-        if self.segment.view().bytes() == self.offset {
-            self.cross();
-        }
-        let view = self.segment.view();
-        let index = view.frames_until(self.offset);
-        (index < view.frames()).then(|| view.sequence(index))
-    }
-
-    /// Contiguous bytes of whole frames from here on whose sequences are at most `sequence`.
-    pub(crate) fn bytes_through(&self, sequence: u64) -> usize {
-        let view = self.segment.view();
-        if view.last_sequence() <= sequence {
-            return view.bytes() - self.offset;
-        }
-        match view.frames_through(sequence) {
-            0 => 0,
-            frames => view.frame_end(frames - 1).saturating_sub(self.offset),
-        }
-    }
-
-    /// The sequence of the last whole frame before the place `bytes` further on in this segment.
-    pub(crate) fn sequence_within(&self, bytes: usize) -> u64 {
-        let view = self.segment.view();
-        view.sequence_before(view.frames_until(self.offset + bytes))
-    }
-
-    /// The segment this place is in, and the offset within.
-    #[cfg(feature = "stream")]
-    pub(crate) fn place(&self) -> (&Arc<Segment>, usize) {
-        (&self.segment, self.offset)
-    }
-}
-
-impl PartialEq for Cursor {
-    /// Whether both stand in one block, at one byte of it.
-    fn eq(&self, other: &Self) -> bool {
-        self.offset == other.offset && Arc::ptr_eq(&self.segment, &other.segment)
-    }
+/// What of the log lies before the end of the block, as it is now.
+fn end_of(block: &Segment) -> Before {
+    let (before, view) = (block.before(), block.view());
+    Before { bytes: before.bytes + view.bytes() as u64, sequence: view.last_sequence() }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -325,45 +264,156 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cursor::{Cursor, Gone};
+    use crate::pieces::{Piece, Pieces};
+    use crate::place::Tally;
 
-    fn append(log: &Log, frame: &[u8], sequence: u64) -> Option<Growth> {
-        log.append(&[frame], sequence, Past::Dropped)
+    fn append(log: &Log, frame: &[u8], sequence: u64) -> Option<Arc<Segment>> {
+        log.append(&[frame], sequence, Past::Dropped).map(|growth| growth.block)
     }
 
-    fn read_all(cursor: &mut Cursor) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        loop {
-            let chunk = cursor.chunk();
-            if chunk.is_empty() {
-                return bytes;
+    /// A cursor, and what a look has left to be read before it.
+    struct Reader {
+        cursor: Cursor,
+        left: Option<Pieces>,
+        tally: Tally,
+    }
+
+    impl Reader {
+        fn new(log: &Log) -> Self {
+            Self { cursor: Cursor::new(log.tail()), left: None, tally: Tally::default() }
+        }
+
+        /// Reads up to so many bytes.
+        fn read(&mut self, log: &Log, most: usize) -> Result<Vec<u8>, Gone> {
+            if self.left.is_none() {
+                let left = self.cursor.look(log, &mut self.tally)?;
+                self.left = left.map(|place| Pieces::new(Piece::rest_of_block(place, 0)));
             }
-            let length = chunk.len();
-            bytes.extend_from_slice(chunk);
-            cursor.advance(length);
+            let chunk = self.left.as_ref().map_or_else(|| self.cursor.chunk(), Pieces::chunk);
+            let bytes = chunk[..chunk.len().min(most)].to_vec();
+            let Some(left) = &mut self.left else {
+                self.cursor.advance(bytes.len());
+                return Ok(bytes);
+            };
+            if left.advance(bytes.len(), &mut self.tally) {
+                self.left = None;
+            }
+            Ok(bytes)
+        }
+
+        fn read_all(&mut self, log: &Log) -> Vec<u8> {
+            let mut all = Vec::new();
+            loop {
+                let bytes = self.read(log, usize::MAX).unwrap();
+                if bytes.is_empty() {
+                    return all;
+                }
+                all.extend(bytes);
+            }
+        }
+
+        fn at_boundary(&self) -> bool {
+            self.left.as_ref().map_or_else(|| self.cursor.at_frame_boundary(), Pieces::at_block_boundary)
+        }
+
+        fn tally(&self) -> Tally {
+            self.tally + self.left.as_ref().map_or_else(|| self.cursor.tally(), Pieces::tally)
         }
     }
 
     #[test]
-    fn a_sealed_block_goes_with_its_last_reader() {
-        let log = Log::new();
-        let mut cursor = log.cursor();
-        assert_eq!(append(&log, b"one", 1).map(|growth| growth.first), Some(true));
-        assert_eq!(append(&log, b"two", 2), None);
-        let block = Arc::downgrade(&log.tail.load());
-        assert!(log.forget_block());
-        assert_eq!(cursor.chunk(), b"onetwo");
-        cursor.advance(6);
-        assert!(block.upgrade().is_some());
-        assert_eq!(cursor.chunk(), b"");
+    fn a_quiet_block_goes_when_its_last_reader_has_left_it() {
+        let log = Log::new(&Origin::new(Past::Dropped));
+        let mut reader = Reader::new(&log);
+        let block = Arc::downgrade(&append(&log, b"one", 1).expect("the first block"));
+        assert_eq!(log.forget_read(false), Read::Some);
+        assert_eq!(log.forget_read(true), Read::ToTheEnd);
+        assert_eq!(log.forget_read(true), Read::Some, "a reader has yet to come to it");
+        assert_eq!(reader.read_all(&log), b"one");
+        assert_eq!(log.forget_read(true), Read::All);
         assert!(block.upgrade().is_none());
-        assert!(append(&log, b"three", 3).is_some());
-        assert_eq!(read_all(&mut cursor), b"three");
-        assert_eq!((cursor.position(), cursor.frames()), (11, 3));
+        append(&log, b"two", 2);
+        assert_eq!(reader.read_all(&log), b"two");
+        assert_eq!(reader.tally(), Tally { bytes: 6, events: 2 });
+    }
+
+    proptest! {
+        /// Cursors that start anywhere and read in pieces of any size, blocks that go at any time, against one `Vec`. Without history
+        /// nothing goes that a cursor has yet to read; a block that every cursor has read is gone at the next look.
+        #[test]
+        fn cursors_read_what_was_appended(
+            frames in prop::collection::vec((1usize..600, 0usize..3, 0usize..700), 1..60),
+            skip in 0u64..80,
+        ) {
+            let log = Log::new(&Origin::new(Past::Dropped));
+            let (mut reader, mut late) = (Reader::new(&log), Reader::new(&log));
+            let (mut model, mut starts, mut read) = (Vec::new(), vec![0], Vec::new());
+            let mut blocks = Vec::new();
+            for (sequence, (length, look, step)) in (1..).zip(&frames) {
+                let frame = vec![sequence as u8; *length];
+                blocks.extend(append(&log, &frame, sequence).as_ref().map(Arc::downgrade));
+                model.extend_from_slice(&frame);
+                starts.push(model.len());
+                read.extend(reader.read(&log, *step).unwrap());
+                prop_assert_eq!(reader.at_boundary(), starts.contains(&read.len()));
+                let whole = starts[1..].iter().filter(|end| **end <= read.len()).count();
+                prop_assert_eq!(reader.tally(), Tally { bytes: read.len() as u64, events: whole as u64 });
+                if *look > 0 {
+                    let _read = log.forget_read(*look == 2);
+                }
+                prop_assert_eq!(log.written(), model.len() as u64);
+            }
+            read.extend(reader.read_all(&log));
+            prop_assert_eq!(&read, &model);
+            late.cursor.skip_through(skip, &log).unwrap();
+            let start = starts[(skip as usize).min(frames.len())];
+            prop_assert_eq!(late.read_all(&log), &model[start..]);
+            // All is read: what is still here is the tail, and goes when it is quiet.
+            let _read = log.forget_read(false);
+            prop_assert!(blocks.iter().filter(|block| block.strong_count() > 0).count() <= 1);
+            let _read = log.forget_read(true);
+            for reader in [&mut reader, &mut late] {
+                prop_assert!(reader.read_all(&log).is_empty());
+            }
+            prop_assert_eq!(log.forget_read(true), Read::All);
+            prop_assert!(blocks.iter().all(|block| block.strong_count() == 0));
+        }
+
+        /// Blocks that are kept go by name. Who stands in one, or before it, reads on to its end and is then told; and keeps nothing else.
+        #[test]
+        fn a_cursor_keeps_its_own_block_only(frames in 20usize..100, stop in 0usize..500, forgotten in 0usize..8) {
+            let log = Log::new(&Origin::new(Past::Kept));
+            let mut reader = Reader::new(&log);
+            let append = |n: u64| log.append(&[&[n as u8; 100]], n, Past::Kept).map(|growth| growth.block);
+            let mut blocks: Vec<_> = append(1).into_iter().collect();
+            reader.read(&log, stop).unwrap();
+            blocks.extend((2..=frames as u64).filter_map(append));
+            let forgotten = forgotten.min(blocks.len() - 1);
+            let alive: Vec<_> = blocks.iter().map(Arc::downgrade).collect();
+            if forgotten > 0 {
+                prop_assert!(!log.forget(&blocks[forgotten - 1]));
+            }
+            drop(blocks);
+            let kept = alive.iter().enumerate().filter(|(_, block)| block.strong_count() > 0).map(|(index, _)| index);
+            let expected = (0..alive.len()).filter(|index| *index == 0 || *index >= forgotten);
+            prop_assert!(kept.eq(expected));
+            let mut read = 0;
+            let gone = loop {
+                match reader.read(&log, usize::MAX) {
+                    Ok(bytes) if bytes.is_empty() => break false,
+                    Ok(bytes) => read += bytes.len(),
+                    Err(Gone) => break true,
+                }
+            };
+            prop_assert_eq!(gone, forgotten > 1);
+            prop_assert!(gone || read + stop.min(100) == 100 * frames);
+        }
     }
 
     #[test]
     fn blocks_double_and_a_giant_gets_its_own() {
-        let log = Log::new();
+        let log = Log::new(&Origin::new(Past::Dropped));
         let capacity = || log.tail.load().capacity();
         append(&log, &[b'x'; 900], 1);
         assert_eq!(capacity(), FIRST_BLOCK_BYTES);
@@ -373,84 +423,5 @@ mod tests {
         assert_eq!(capacity(), Segment::room_for(1 << 20));
         append(&log, b"x", 4);
         assert_eq!(capacity(), LAST_BLOCK_BYTES);
-    }
-
-    proptest! {
-        /// Cursors that start anywhere, read in pieces of any size, and seals at any time, against one `Vec`.
-        #[test]
-        fn cursors_read_what_was_appended(
-            frames in prop::collection::vec((1usize..600, any::<bool>(), 0usize..700), 1..60),
-            skip in 0u64..80,
-        ) {
-            let log = Log::new();
-            let mut reader = log.cursor();
-            let mut late = log.cursor();
-            let (mut model, mut starts, mut read) = (Vec::new(), vec![0], Vec::new());
-            for (sequence, (length, seal, step)) in (1..).zip(&frames) {
-                let frame = vec![sequence as u8; *length];
-                append(&log, &frame, sequence);
-                model.extend_from_slice(&frame);
-                starts.push(model.len());
-                if *seal {
-                    assert!(log.forget_block());
-                }
-                let ready = reader.chunks().concat();
-                let step = ready.len().min(*step);
-                read.extend_from_slice(&ready[..step]);
-                reader.advance(step);
-                prop_assert_eq!(&read[..], &model[..read.len()]);
-                prop_assert_eq!(reader.position(), read.len() as u64);
-                prop_assert_eq!(log.written() - reader.position(), (model.len() - read.len()) as u64);
-                prop_assert_eq!(reader.at_frame_boundary(), starts.contains(&read.len()));
-                let whole = starts[1..].iter().filter(|end| **end <= read.len()).count();
-                prop_assert_eq!(reader.frames(), whole as u64);
-            }
-            read.extend(read_all(&mut reader));
-            prop_assert_eq!(&read, &model);
-            let found = late.skip_through(skip);
-            prop_assert_eq!(found, (skip as usize) < frames.len());
-            prop_assert_eq!(read_all(&mut late), &model[starts[(skip as usize).min(frames.len())]..]);
-        }
-
-        /// Who returns gets all after its sequence, or is told that it can't have it; blocks are forgotten oldest first.
-        #[test]
-        fn who_returns_gets_what_it_missed(
-            lengths in prop::collection::vec(1usize..600, 1..60),
-            forgotten in 0usize..12,
-            late in prop::collection::vec(1usize..600, 0..5),
-        ) {
-            let log = Log::new();
-            log.is_complete_after(4);
-            let (mut model, mut blocks) = (Vec::new(), 0);
-            // Sequences have gaps: other channels' events lie between.
-            let add = |model: &mut Vec<(u64, Vec<u8>)>, length: usize| {
-                let sequence = 5 + 3 * model.len() as u64;
-                model.push((sequence, vec![sequence as u8; length]));
-                log.append(&[&model[model.len() - 1].1], sequence, Past::Kept).is_some()
-            };
-            for length in lengths {
-                blocks += usize::from(add(&mut model, length));
-            }
-            for _ in 0..forgotten.min(blocks) {
-                let _ = log.forget_block();
-            }
-            let last = model[model.len() - 1].0;
-            let cursors: Vec<_> = (0..=last + 2).map(|after| (after, log.cursor_after(after))).collect();
-            for length in late {
-                add(&mut model, length);
-            }
-            let mut reached = false;
-            for (after, cursor) in cursors {
-                let due = |sequence| model.iter().filter(move |(s, _)| *s > sequence).flat_map(|(_, frame)| frame.clone());
-                if let Some(mut cursor) = cursor {
-                    cursor.skip_through(after);
-                    prop_assert_eq!(read_all(&mut cursor), due(after).collect::<Vec<_>>());
-                    reached = true;
-                } else {
-                    prop_assert!(!reached && (after < 4 || forgotten > 0));
-                }
-            }
-            prop_assert!(reached);
-        }
     }
 }

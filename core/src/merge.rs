@@ -6,10 +6,21 @@
 //! ```
 //!
 //! What comes next is a *run*: the longest contiguous piece of the log that is first, up to where another log's next
-//! frame comes before. Runs go no further than delivery has completed in every log, so that nothing can turn up that
+//! frame comes before. A heap knows which log is first, so a run costs what it takes to find its two neighbours, however
+//! many logs there are. Runs go no further than delivery has completed in every log, so that nothing can turn up that
 //! should have come earlier.
 
-use crate::log::Cursor;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::cursor::{Cursor, Gone};
+use crate::log::Log;
+use crate::pieces::Piece;
+use crate::place::Place;
+use crate::segment::Segment;
 
 /// A run that is not worth a call of its own.
 const SHORT_RUN_BYTES: usize = 2 << 10;
@@ -17,155 +28,153 @@ const SHORT_RUN_BYTES: usize = 2 << 10;
 /// Bytes of short runs that are copied together, or a short run more.
 const GATHERED_BYTES: usize = 16 << 10;
 
-/// Cursors in several logs, and the run that is being read.
+/// Most that the sequences in one block are apart.
+const MOST_DISTANCE: u64 = u32::MAX as u64;
+
+/// Cursors in several logs.
 pub(crate) struct Merge {
     cursors: Box<[Cursor]>,
-    /// Whose run it is.
-    current: usize,
-    /// Bytes of the run that are left.
-    run_bytes: usize,
-    /// The sequence of the run's last frame. All frames through this one have been read, or are in the run.
+    /// Cursors that have a frame to come, by its sequence.
+    ready: BinaryHeap<Reverse<(u64, usize)>>,
+    /// The others: they have none through `looked_through`.
+    idle: SmallVec<[usize; 4]>,
+    looked_through: u64,
+    /// All frames through this one have been given.
     through: u64,
-    /// The same of what was read before the run.
-    before: u64,
-    /// The run before this one was short.
+    /// The last run was short.
     after_short: bool,
-    /// Bytes and frames of runs that are over.
-    bytes: u64,
-    frames: u64,
-    /// Where the run began in its log.
-    run_start: Start,
+    /// What follows in one of the logs is no longer there.
+    is_gone: bool,
 }
 
-#[derive(Clone, Copy)]
-struct Start {
-    position: u64,
-    frames: u64,
-}
+/// Short runs copied together, and a long one.
+pub(crate) type NextPieces = SmallVec<[Piece; 2]>;
 
-impl Start {
-    fn of(cursor: &Cursor) -> Self {
-        Self { position: cursor.position(), frames: cursor.frames() }
-    }
+/// Frames of one log that come next.
+struct Run {
+    start: Place,
+    end: usize,
 }
 
 impl Merge {
     /// Reads on after `through` from these places.
-    pub(crate) fn new(mut cursors: Box<[Cursor]>, through: u64) -> Self {
-        // What is passed over is not behind the reader, and not before it.
-        cursors.iter_mut().for_each(|cursor| _ = cursor.skip_through(through));
-        let run_start = Start::of(&cursors[0]);
-        let (before, after_short) = (through, false);
-        Self { cursors, current: 0, run_bytes: 0, through, before, after_short, bytes: 0, frames: 0, run_start }
+    pub(crate) fn new<'a>(mut cursors: Box<[Cursor]>, through: u64, log: impl Fn(usize) -> &'a Log) -> Self {
+        // What is passed over is not behind the reader.
+        let skipped = cursors.iter_mut().enumerate().map(|(index, cursor)| cursor.skip_through(through, log(index)));
+        let is_gone = skipped.fold(false, |is_gone, skipped| is_gone | skipped.is_err());
+        let idle = (0..cursors.len()).collect();
+        Self { cursors, ready: BinaryHeap::new(), idle, looked_through: 0, through, after_short: false, is_gone }
     }
 
-    /// What is left of the run, or the next one. Every log has all its frames through `completed`.
-    pub(crate) fn chunk(&mut self, completed: u64) -> &[u8] {
-        if self.run_bytes == 0 {
-            self.begin_run(completed);
-        }
-        if self.run_bytes == 0 {
-            return &[];
-        }
-        &self.cursors[self.current].chunk()[..self.run_bytes]
-    }
-
-    fn begin_run(&mut self, completed: u64) {
-        // Before any cursor is moved over what it need not read.
-        (self.bytes, self.frames) = (self.bytes_read(), self.frames_read());
-        self.before = self.through;
-        self.after_short = false;
-        let (mut first, mut second) = (None, completed.saturating_add(1));
-        for (index, cursor) in self.cursors.iter_mut().enumerate() {
-            let Some(next) = next_after(cursor, self.through) else { continue };
-            match first {
-                Some((_, earliest)) if next >= earliest => second = second.min(next),
-                _ => {
-                    second = first.map_or(second, |(_, earliest)| second.min(earliest));
-                    first = Some((index, next));
-                }
-            }
-        }
-        if let Some((index, next)) = first
-            && next <= completed
-        {
-            // A frame that two logs have is read from the first of them, and passed over in the other.
-            let limit = if second == next { next } else { second - 1 };
-            let cursor = &self.cursors[index];
-            self.current = index;
-            self.run_bytes = cursor.bytes_through(limit);
-            self.through = cursor.sequence_within(self.run_bytes);
-            self.after_short = self.run_bytes < SHORT_RUN_BYTES;
-        }
-        self.run_start = Start::of(&self.cursors[self.current]);
-    }
-
-    pub(crate) fn advance(&mut self, n: usize) {
-        assert!(n <= self.run_bytes, "advanced past what chunk() gave");
-        if n > 0 {
-            self.cursors[self.current].advance(n);
-            self.run_bytes -= n;
-        }
-    }
-
-    /// Copies the next runs together, and passes over them, if they are short and the last one was.
+    /// The next frames, if there are any yet: a run as it is in its log, or short runs copied together, and perhaps a long one after
+    /// them. Every log has all its frames through `completed`; `log` gives the log of each cursor.
     ///
     /// Two busy channels take turns frame by frame, and a call for each frame is what the logs are there to spare.
-    pub(crate) fn gather(&mut self, completed: u64, into: &mut Vec<u8>) {
-        while self.run_bytes == 0 && self.after_short {
-            self.begin_run(completed);
-            if self.run_bytes == 0 || self.run_bytes >= SHORT_RUN_BYTES {
-                return;
+    pub(crate) fn next<'a>(&mut self, completed: u64, log: impl Fn(usize) -> &'a Log) -> Result<NextPieces, Gone> {
+        let gathers = std::mem::take(&mut self.after_short);
+        let (mut pieces, mut short) = (NextPieces::new(), SmallVec::<[Run; 8]>::new());
+        let after = self.through;
+        let mut bytes = 0;
+        while bytes < GATHERED_BYTES {
+            let before = self.through;
+            let run = match self.next_run(completed, &log) {
+                Ok(Some(run)) => run,
+                Ok(None) => break,
+                // What is taken is given; it is said again next time.
+                Err(Gone) if !short.is_empty() => break,
+                Err(Gone) => return Err(Gone),
+            };
+            self.after_short = run.bytes() < SHORT_RUN_BYTES;
+            if !(gathers && self.after_short && self.through - after <= MOST_DISTANCE) {
+                pieces.extend(gathered(&short, after));
+                pieces.push(Piece::frames(run.start, run.end, before));
+                return Ok(pieces);
             }
-            into.extend_from_slice(&self.cursors[self.current].chunk()[..self.run_bytes]);
-            self.advance(self.run_bytes);
-            if into.len() >= GATHERED_BYTES {
-                return;
-            }
+            bytes += run.bytes();
+            short.push(run);
+        }
+        pieces.extend(gathered(&short, after));
+        Ok(pieces)
+    }
+
+    /// The next run. What follows it may be [`Gone`]: this is said when it is asked for.
+    fn next_run<'a>(&mut self, completed: u64, log: &impl Fn(usize) -> &'a Log) -> Result<Option<Run>, Gone> {
+        if self.peek().is_none_or(|next| next > self.looked_through) && completed > self.looked_through {
+            std::mem::take(&mut self.idle).into_iter().for_each(|index| self.sort_in(index, log));
+            self.looked_through = completed;
+        }
+        if self.is_gone {
+            return Err(Gone);
+        }
+        let Some((next, index)) = self.pop_through(self.looked_through) else { return Ok(None) };
+        // A frame that two logs have is read from the first of them, and passed over in the other.
+        let limit = self.peek().map_or(self.looked_through, |second| (second - 1).clamp(next, self.looked_through));
+        let (start, end) = self.cursors[index].take_through(limit);
+        self.through = self.cursors[index].place().last_begun();
+        self.sort_in(index, log);
+        while let Some((_, index)) = self.pop_through(self.through) {
+            self.sort_in(index, log);
+        }
+        Ok(Some(Run { start, end }))
+    }
+
+    /// Takes the first of the cursors from the heap, if its next frame is not after `sequence`.
+    fn pop_through(&mut self, sequence: u64) -> Option<(u64, usize)> {
+        self.peek().filter(|next| *next <= sequence)?;
+        self.ready.pop().map(|Reverse(first)| first)
+    }
+
+    /// The sequence of the next frame of all.
+    fn peek(&self) -> Option<u64> {
+        self.ready.peek().map(|Reverse((next, _))| *next)
+    }
+
+    /// Puts a cursor where its next frame that has not been given belongs.
+    fn sort_in<'a>(&mut self, index: usize, log: &impl Fn(usize) -> &'a Log) {
+        match next_after(&mut self.cursors[index], self.through, log(index)) {
+            Ok(Some(next)) => self.ready.push(Reverse((next, index))),
+            Ok(None) => self.idle.push(index),
+            Err(Gone) => self.is_gone = true,
         }
     }
 
-    /// The sequence of the last frame that is read, or has begun to be.
-    pub(crate) fn last_begun(&self) -> u64 {
-        // Other logs may have newer ones than the run's: as long as nothing of it is read, theirs count.
-        if self.run_bytes == 0 { self.through } else { self.cursors[self.current].last_begun().max(self.before) }
-    }
-
-    pub(crate) fn rest_of_frame(&self) -> &[u8] {
-        if self.run_bytes == 0 { &[] } else { self.cursors[self.current].rest_of_frame() }
-    }
-
-    pub(crate) fn at_frame_boundary(&self) -> bool {
-        self.run_bytes == 0 || self.cursors[self.current].at_frame_boundary()
-    }
-
-    /// Bytes read.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.bytes + self.cursors[self.current].position() - self.run_start.position
-    }
-
-    /// Frames wholly read.
-    pub(crate) fn frames_read(&self) -> u64 {
-        self.frames + self.cursors[self.current].frames() - self.run_start.frames
+    /// All frames through this one have been given.
+    pub(crate) fn through(&self) -> u64 {
+        self.through
     }
 
     /// Bytes of the logs before the places of the cursors, summed up.
     pub(crate) fn positions(&self) -> u64 {
         self.cursors.iter().map(Cursor::position).sum()
     }
+}
 
-    /// The cursor that the chunk is of.
-    #[cfg(feature = "stream")]
-    pub(crate) fn current(&self) -> &Cursor {
-        &self.cursors[self.current]
+impl Run {
+    fn bytes(&self) -> usize {
+        self.end - self.start.at()
     }
 }
 
 /// The sequence of the first frame after `through`, to whose beginning the cursor goes.
-fn next_after(cursor: &mut Cursor, through: u64) -> Option<u64> {
-    let next = cursor.next_sequence()?;
-    if next > through {
-        return Some(next);
+fn next_after(cursor: &mut Cursor, through: u64, log: &Log) -> Result<Option<u64>, Gone> {
+    match cursor.next_sequence(log)? {
+        Some(next) if next <= through => {
+            cursor.skip_through(through, log)?;
+            cursor.next_sequence(log)
+        }
+        next => Ok(next),
     }
-    if cursor.skip_through(through) { cursor.next_sequence() } else { None }
+}
+
+/// The runs in a block of their own.
+fn gathered(runs: &[Run], after: u64) -> Option<Piece> {
+    let mut frames = SmallVec::<[(&[u8], u64); 64]>::new();
+    for run in runs {
+        let view = run.start.block().view();
+        let indices = view.frames_until(run.start.at())..view.frames_until(run.end);
+        frames.extend(indices.map(|index| (view.frame(index), view.sequence(index))));
+    }
+    let block = (!frames.is_empty()).then(|| Arc::new(Segment::of_frames(&frames, after)))?;
+    let end = block.view().bytes();
+    Some(Piece::frames(Place::new(block, 0), end, after))
 }

@@ -1,18 +1,20 @@
-//! What is kept of channels for those who return, and for how long.
+//! What is kept of channels, for those who return and those who are slow, and for how long.
 //!
-//! With history, a channel keeps its log's past, and lives on for a while when its last member has left: a crowd that
-//! lost its connections finds the channel as it was, and resumes by placing cursors. Blocks are let go of oldest first
-//! once they are more than a budget; channels without members when they have been so for some rounds, are too many, or
-//! when a newcomer needs the room: they count towards the limit on channels, but never keep anyone out.
-//! Without history nothing is kept: a block that everyone has read goes when its channel is quiet, a channel with its
-//! last member.
+//! Logs' blocks are kept within one budget for the whole hub, and are let go of oldest first. So what readers make the hub hold is
+//! bounded, whatever they do.
+//!
+//! With history, a log keeps its past, and a channel lives on for a while when its last member has left: a crowd that
+//! lost its connections finds the channel as it was, and resumes by placing cursors. Channels without members go when they have been so
+//! for some rounds, are too many, or when a newcomer needs the room: they count towards the limit on channels, but never keep anyone out.
+//! Without history a block also goes when everyone has read it, and a channel with its last member.
 
 use std::sync::{Arc, Weak};
 
 use crossbeam::queue::SegQueue;
 
 use crate::channel::Channel;
-use crate::log::{Growth, Past};
+use crate::log::{Growth, Past, Read};
+use crate::segment::Segment;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::trie::Trie;
 
@@ -34,15 +36,22 @@ const LINGER_CHANNELS: usize = if cfg!(loom) { 1 } else { 1 << 14 };
 /// is given what it has missed from the journal.
 const LINGER_WILDCARDS: usize = 1;
 
+/// Blocks that entries of [`Retention::blocks`] are looked through for after so many more: those that have gone are dropped.
+const LEAST_BLOCKS: usize = 64;
+
 /// The blocks and channels that are kept.
 pub(crate) struct Retention {
-    /// Bytes of blocks kept in all. `None`: there is no history.
-    budget: Option<u64>,
-    /// Without history: channels whose log may hold a block, and what each had written when it was looked at last. With
-    /// it: one entry for each block kept, and its bytes, oldest first. The drainer's own.
-    blocks: SegQueue<(Weak<Channel>, u64)>,
+    past: Past,
+    /// Most bytes of blocks in all logs.
+    budget: u64,
+    /// All blocks that logs have begun, oldest first; some may have gone. The drainer's own.
+    blocks: SegQueue<Kept>,
     /// Bytes of `blocks`. The drainer's own.
     bytes: AtomicU64,
+    /// Entries of `blocks` after those that had gone were dropped. The drainer's own.
+    alive: AtomicUsize,
+    /// Without history: channels whose log may hold a block, and what each had written when it was looked at last. The drainer's own.
+    holding: SegQueue<(Weak<Channel>, u64)>,
     /// Channels without members, and the round since when; some may have got members again. Anyone's.
     idle: SegQueue<(Arc<Channel>, u64)>,
     /// Rounds so far. Stored by the drainer.
@@ -51,12 +60,23 @@ pub(crate) struct Retention {
     looks_left: AtomicUsize,
 }
 
+/// A block that a log has begun.
+struct Kept {
+    channel: Weak<Channel>,
+    block: Weak<Segment>,
+    bytes: u64,
+}
+
 impl Retention {
-    pub(crate) fn new(budget: Option<u64>) -> Self {
+    /// Keeps at most so many bytes of blocks.
+    pub(crate) fn new(past: Past, budget: u64) -> Self {
         Self {
+            past,
             budget,
             blocks: SegQueue::new(),
             bytes: AtomicU64::new(0),
+            alive: AtomicUsize::new(0),
+            holding: SegQueue::new(),
             idle: SegQueue::new(),
             rounds: AtomicU64::new(0),
             looks_left: AtomicUsize::new(0),
@@ -65,27 +85,52 @@ impl Retention {
 
     /// What becomes of blocks that a log has gone beyond.
     pub(crate) fn past(&self) -> Past {
-        if self.budget.is_some() { Past::Kept } else { Past::Dropped }
+        self.past
     }
 
     /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let go
     /// of what is no longer kept. Drainer only.
     #[cold]
-    pub(crate) fn keep(&self, channel: &Arc<Channel>, growth: Growth, mut wake: impl FnMut(Arc<Channel>)) {
-        let Some(budget) = self.budget else {
-            if growth.first {
-                self.blocks.push((Arc::downgrade(channel), u64::MAX));
+    pub(crate) fn keep(&self, channel: &Arc<Channel>, growth: &Growth, wake: impl FnMut(Arc<Channel>)) {
+        if self.past == Past::Dropped && growth.first {
+            self.holding.push((Arc::downgrade(channel), u64::MAX));
+        }
+        let bytes = growth.block.capacity() as u64;
+        self.blocks.push(Kept { channel: Arc::downgrade(channel), block: Arc::downgrade(&growth.block), bytes });
+        let bytes = self.bytes.load(Ordering::Relaxed) + bytes; // the drainer's own
+        self.bytes.store(bytes, Ordering::Relaxed); // the drainer's own
+        let many = 2 * self.alive.load(Ordering::Relaxed) + LEAST_BLOCKS; // the drainer's own
+        if (bytes > self.budget || self.blocks.len() > many) && self.drop_gone() > self.budget {
+            self.drop_oldest(wake);
+        }
+    }
+
+    /// Forgets blocks that have gone already; gives the bytes of the others.
+    fn drop_gone(&self) -> u64 {
+        let mut bytes = 0;
+        for _ in 0..self.blocks.len() {
+            let Some(kept) = self.blocks.pop() else { break };
+            if kept.block.strong_count() > 0 {
+                bytes += kept.bytes;
+                self.blocks.push(kept);
             }
-            return;
-        };
-        self.blocks.push((Arc::downgrade(channel), growth.bytes as u64));
-        let mut bytes = self.bytes.load(Ordering::Relaxed) + growth.bytes as u64; // the drainer's own
+        }
+        self.bytes.store(bytes, Ordering::Relaxed); // the drainer's own
+        self.alive.store(self.blocks.len(), Ordering::Relaxed); // the drainer's own
+        bytes
+    }
+
+    /// Lets go of the oldest blocks, until what is left is an eighth below the budget, so that this is seldom.
+    fn drop_oldest(&self, mut wake: impl FnMut(Arc<Channel>)) {
+        let mut bytes = self.bytes.load(Ordering::Relaxed); // the drainer's own
         // The newest stays, however large it is: its channel is about to be read.
-        while bytes > budget && self.blocks.len() > 1 {
-            let Some((oldest, length)) = self.blocks.pop() else { break };
-            bytes -= length;
-            if let Some(oldest) = oldest.upgrade().filter(|oldest| oldest.log.forget_block()) {
-                wake(oldest);
+        while bytes > self.budget - self.budget / 8 && self.blocks.len() > 1 {
+            let Some(oldest) = self.blocks.pop() else { break };
+            bytes -= oldest.bytes;
+            if let (Some(channel), Some(block)) = (oldest.channel.upgrade(), oldest.block.upgrade())
+                && channel.log.forget(&block)
+            {
+                wake(channel);
             }
         }
         self.bytes.store(bytes, Ordering::Relaxed); // the drainer's own
@@ -95,7 +140,7 @@ impl Retention {
     pub(crate) fn begin_round(&self) {
         // Relaxed, all: the drainer's own, but for the rounds, which are a measure.
         self.rounds.fetch_add(1, Ordering::Relaxed);
-        let looks = if self.budget.is_some() { self.idle.len() } else { self.blocks.len() };
+        let looks = if self.past == Past::Kept { self.idle.len() } else { self.holding.len() };
         self.looks_left.store(looks, Ordering::Relaxed); // as above
     }
 
@@ -108,29 +153,30 @@ impl Retention {
         let (mut looks, mut effort) = (0, 0);
         while looks < left && effort < TURN_LOOKS {
             looks += 1;
-            effort += if self.budget.is_some() { self.look_at_idle(trie) } else { self.look_at_block(&mut wake) };
+            effort += if self.past == Past::Kept { self.look_at_idle(trie) } else { self.look_at_log(&mut wake) };
         }
         self.looks_left.store(left - looks, Ordering::Relaxed); // the drainer's own
         left > looks
     }
 
-    /// Ends the block of a channel that is quiet. Gives the effort, in looks.
-    fn look_at_block(&self, mut wake: impl FnMut(Arc<Channel>)) -> usize {
-        let Some((channel, before)) = self.blocks.pop() else { return 1 };
+    /// Lets go of what every reader has read, and of the block of a channel that is quiet. Gives the effort, in looks.
+    fn look_at_log(&self, mut wake: impl FnMut(Arc<Channel>)) -> usize {
+        let Some((channel, before)) = self.holding.pop() else { return 1 };
         let Some(alive) = channel.upgrade() else { return 1 };
         let written = alive.log.written();
-        if written != before {
-            self.blocks.push((channel, written));
-        } else if alive.log.forget_block() {
-            wake(alive);
+        match alive.log.forget_read(written == before) {
+            Read::All => return 1,
+            Read::ToTheEnd => wake(alive),
+            Read::Some => {}
         }
+        self.holding.push((channel, written));
         1
     }
 
     /// A channel's last member has left.
     pub(crate) fn leave(&self, channel: &Arc<Channel>, trie: &Trie) {
         let wildcards = channel.pattern().segments().filter(Option::is_none).count();
-        if self.budget.is_none() || wildcards > LINGER_WILDCARDS {
+        if self.past == Past::Dropped || wildcards > LINGER_WILDCARDS {
             retire(channel, trie);
             return;
         }

@@ -1,4 +1,4 @@
-//! One block of a log: bytes that are written once and then only read.
+//! One block of frames: bytes that are written once and then only read.
 //!
 //! ```text
 //!   block   | frame 0 | frame 1 | frame 2 |  free ...          ... | entry 2 | entry 1 | entry 0 |
@@ -7,7 +7,11 @@
 //!
 //! Frames grow from the front, their index from the back, and the block is full when the two would meet. An entry is
 //! eight bytes: where its frame ends, and its sequence counted from the segment's first. One word, `committed`, holds
-//! both lengths, so that one release publishes a frame together with its entry.
+//! both lengths, so that one release publishes a frame together with its entry; its top bit says that the block is sealed,
+//! and nothing more will come.
+//!
+//! A block knows no other block. Which one follows is for its owner to say: so who holds bytes of a block keeps that block, and
+//! nothing else.
 //!
 //! The law: bytes below `committed` never change again, and bytes above it belong to the writer alone. This is the
 //! only file with `unsafe`, and all of it follows from that law.
@@ -16,11 +20,10 @@
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 
-use crate::sync::{AtomicBool, AtomicU64, Once, Ordering, Tracker};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, Tracker};
 
-/// A fixed block of frames, and the link to the next.
+/// A fixed block of frames.
 ///
 /// Who may touch what: `block` above `committed`, and `committed` itself, only who holds `claimed`; everything else
 /// anyone, at any time.
@@ -29,11 +32,10 @@ pub(crate) struct Segment {
     /// The index counts sequences from here.
     first_sequence: u64,
     block: Box<[MaybeUninit<UnsafeCell<u8>>]>,
-    /// `frames << 32 | bytes`.
+    /// `sealed << 63 | frames << 32 | bytes`.
     committed: AtomicU64,
     /// Someone is writing. There is one writer by design (whoever drains); this makes it a fact.
     claimed: AtomicBool,
-    next: Once<Segment>,
     tracker: Tracker,
 }
 
@@ -46,13 +48,15 @@ unsafe impl Sync for Segment {}
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Before {
     pub(crate) bytes: u64,
-    pub(crate) frames: u64,
     /// The sequence of the last frame; 0 if there was none.
     pub(crate) sequence: u64,
 }
 
 /// Bytes of one index entry.
 const ENTRY_BYTES: usize = 8;
+
+/// The bit of `committed` that says that nothing more will come. A block has fewer than 2^31 frames, since each has an entry.
+const SEALED: u64 = 1 << 63;
 
 impl Segment {
     /// An empty segment that holds a block of `capacity` bytes, index included. Its first frame has `first_sequence`, or
@@ -65,9 +69,31 @@ impl Segment {
             block: Box::new_uninit_slice(capacity),
             committed: AtomicU64::new(0),
             claimed: AtomicBool::new(false),
-            next: Once::new(),
             tracker: Tracker::new(capacity),
         }
+    }
+
+    /// A sealed segment without a block, for readers to stand in at the end of a log that keeps none.
+    pub(crate) fn mark(before: Before) -> Self {
+        let mark = Self::new(0, before, 0);
+        mark.seal();
+        mark
+    }
+
+    /// A sealed block of these frames and their sequences, in order, the first of which comes after `after`.
+    ///
+    /// # Panics
+    /// If the sequences are more than `u32::MAX` apart.
+    pub(crate) fn of_frames(frames: &[(&[u8], u64)], after: u64) -> Self {
+        let capacity = frames.iter().map(|(frame, _)| Self::room_for(frame.len())).sum();
+        let first_sequence = frames.first().map_or(0, |(_, sequence)| *sequence);
+        let segment = Self::new(capacity, Before { sequence: after, ..Before::default() }, first_sequence);
+        let committed = frames.iter().fold(0, |committed, (frame, sequence)| {
+            let (frames, bytes) = unpack(committed);
+            segment.write(&[frame], *sequence, frames, bytes).expect("it was made for these frames")
+        });
+        segment.committed.store(committed | SEALED, Ordering::Release); // with the acquire in `view`
+        segment
     }
 
     /// Bytes of block that a frame of `length` bytes takes.
@@ -90,18 +116,34 @@ impl Segment {
     /// # Panics
     /// If two threads append at once: a log has one writer.
     pub(crate) fn append(&self, frame: &[&[u8]], sequence: u64) -> Result<(), Full> {
+        self.change(|committed| {
+            let (frames, bytes) = unpack(committed);
+            if committed & SEALED == 0 { self.write(frame, sequence, frames, bytes) } else { Err(Full) }
+        })
+    }
+
+    /// Ends this segment: nothing more is committed here.
+    ///
+    /// # Panics
+    /// If another thread appends at once: a log has one writer.
+    pub(crate) fn seal(&self) {
+        self.change(|committed| Ok(committed | SEALED)).expect("sealing takes no room");
+    }
+
+    /// Stores what `change` makes of `committed`, if anything.
+    #[inline]
+    fn change(&self, change: impl FnOnce(u64) -> Result<u64, Full>) -> Result<(), Full> {
         // Acquire: with the release at the end, so that the last writer's `committed` and bytes are seen.
         let claimed = self.claimed.swap(true, Ordering::Acquire);
         assert!(!claimed, "a log has one writer");
         // Relaxed: only the holder of `claimed` stores it, and the claim has ordered us after the last one.
-        let (frames, bytes) = unpack(self.committed.load(Ordering::Relaxed));
-        let appended = self.write(frame, sequence, frames, bytes).map(|committed| {
+        let changed = change(self.committed.load(Ordering::Relaxed)).map(|committed| {
             // Release: the frame and its entry, with the acquire in `view`.
             self.committed.store(committed, Ordering::Release);
         });
         // Release: with the acquire above, for the next writer.
         self.claimed.store(false, Ordering::Release);
-        appended
+        changed
     }
 
     /// Writes a frame and its entry past what is committed; gives the new value of `committed`.
@@ -120,7 +162,7 @@ impl Segment {
         // SAFETY: bytes <= end <= entry <= length - 8, so both ranges lie within the block, and neither overlaps a
         // committed frame or entry: committed frames end at `bytes`, committed entries begin at `entry + 8`. The
         // pieces lie one after the other in the first range, since their lengths sum up to its own. The caller holds
-        // `claimed`, so no one else writes, and no reader looks past `committed`. The cells allow writing through a
+        // `claimed`, or has just made the segment, so no one else writes, and no reader looks past `committed`. The cells allow writing through a
         // shared reference, and no piece can lie in uncommitted bytes, as no reference to those exists.
         unsafe {
             let mut at = block.add(bytes);
@@ -137,32 +179,9 @@ impl Segment {
     #[inline]
     pub(crate) fn view(&self) -> View<'_> {
         // Acquire: with the release in `append`; every byte and entry below is written.
-        let (frames, bytes) = unpack(self.committed.load(Ordering::Acquire));
-        View { segment: self, frames, bytes }
-    }
-
-    /// The segment after this one. Once it is there, nothing more is committed here.
-    #[inline]
-    pub(crate) fn next(&self) -> Option<&Arc<Self>> {
-        self.next.get()
-    }
-
-    /// Ends this segment: the log goes on in `next`.
-    ///
-    /// # Panics
-    /// If it has ended before: a log has one writer.
-    pub(crate) fn link(&self, next: Arc<Self>) {
-        assert!(self.next.set(next), "a log has one writer");
-    }
-}
-
-impl Drop for Segment {
-    /// A chain is taken apart link by link: a million segments must not need a million stack frames.
-    fn drop(&mut self) {
-        let mut next = self.next.take();
-        while let Some(mut segment) = next.and_then(Arc::into_inner) {
-            next = segment.next.take();
-        }
+        let committed = self.committed.load(Ordering::Acquire);
+        let (frames, bytes) = unpack(committed);
+        View { segment: self, frames, bytes, is_sealed: committed & SEALED != 0 }
     }
 }
 
@@ -179,9 +198,16 @@ pub(crate) struct View<'a> {
     segment: &'a Segment,
     frames: usize,
     bytes: usize,
+    is_sealed: bool,
 }
 
 impl<'a> View<'a> {
+    /// Whether this is all that will ever be here.
+    #[inline]
+    pub(crate) fn is_sealed(self) -> bool {
+        self.is_sealed
+    }
+
     pub(crate) fn frames(self) -> usize {
         self.frames
     }
@@ -264,8 +290,9 @@ fn pack(frames: usize, bytes: usize) -> u64 {
     (frames as u64) << 32 | bytes as u64
 }
 
+/// Frames and bytes.
 fn unpack(committed: u64) -> (usize, usize) {
-    ((committed >> 32) as usize, (committed & u64::from(u32::MAX)) as usize)
+    (((committed & !SEALED) >> 32) as usize, (committed & u64::from(u32::MAX)) as usize)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -317,19 +344,23 @@ mod tests {
     }
 
     #[test]
-    fn a_long_chain_drops_without_recursion() {
-        const LINKS: usize = if cfg!(miri) { 1_000 } else { 1_000_000 };
-        let first = Arc::new(Segment::new(0, Before::default(), 1));
-        let mut last = first.clone();
-        for _ in 1..LINKS {
-            let next = Arc::new(Segment::new(0, Before::default(), 1));
-            last.link(next.clone());
-            last = next;
-        }
-        let end = Arc::downgrade(&last);
-        drop(last);
-        assert!(end.upgrade().is_some());
-        drop(first);
-        assert!(end.upgrade().is_none());
+    fn a_sealed_block_takes_no_more() {
+        let segment = Segment::new(64, Before::default(), 1);
+        segment.append(&[b"a"], 1).unwrap();
+        assert!(!segment.view().is_sealed());
+        segment.seal();
+        assert_eq!(segment.append(&[b"b"], 2), Err(Full));
+        let view = segment.view();
+        assert_eq!((view.is_sealed(), view.frames(), view.bytes_from(0)), (true, 1, &b"a"[..]));
+    }
+
+    #[test]
+    fn a_block_made_of_frames_is_as_if_they_had_been_appended() {
+        let segment = Segment::of_frames(&[(b"one", 7), (b"three", 9)], 5);
+        let view = segment.view();
+        assert_eq!((view.bytes_from(0), view.frames(), view.frame(1)), (&b"onethree"[..], 2, &b"three"[..]));
+        assert_eq!([0, 1, 2].map(|index| view.sequence_before(index)), [5, 7, 9]);
+        assert!(view.is_sealed());
+        assert!(Segment::of_frames(&[], 3).view().is_sealed());
     }
 }

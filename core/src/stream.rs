@@ -7,49 +7,48 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::log::Cursor;
+use crate::ready::Ready;
 use crate::segment::Segment;
 use crate::subscription::Subscription;
 
-/// Yields all that is ready as one piece that shares the log's own bytes: nothing is copied but what is replayed. It
-/// never ends.
+/// Yields all that is ready as one piece that shares the block's own bytes: nothing is copied but what is replayed. It ends when the
+/// reader has lagged too far and is told to end ([`Subscription::limit_lag`]).
 ///
-/// A consumer that does not poll falls behind; [`Subscription::lag`] tells how far, and what to do about it is the
-/// consumer's to say.
+/// A `Bytes` keeps its one block alive, and nothing that is published after it.
 impl Stream for Subscription {
     type Item = Bytes;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
-        if this.chunk().is_empty() {
+        if matches!(this.ready(), Ready::Wait) {
             this.set_waker(cx.waker());
-            if this.chunk().is_empty() {
-                if this.is_replaying() {
-                    cx.waker().wake_by_ref();
-                }
+        }
+        let piece = match this.ready() {
+            Ready::Bytes(chunk) => {
+                let place = chunk.place();
+                Piece { block: place.block().clone(), start: place.at(), length: chunk.pieces[0].len() }
+            }
+            Ready::Again => {
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-        }
-        let chunk = this.chunk();
-        let length = chunk.len();
-        let bytes = match this.cursor().map(Cursor::place) {
-            Some((segment, start)) => Bytes::from_owner(Piece { segment: segment.clone(), start, length }),
-            None => Bytes::copy_from_slice(this.chunk()),
+            Ready::Wait => return Poll::Pending,
+            Ready::Ended => return Poll::Ready(None),
         };
-        this.advance(length);
-        Poll::Ready(Some(bytes))
+        this.advance(piece.length);
+        Poll::Ready(Some(Bytes::from_owner(piece)))
     }
 }
 
-/// Committed bytes of a segment, which lives as long as they do.
+/// Committed bytes of a block, which lives as long as they do.
 struct Piece {
-    segment: Arc<Segment>,
+    block: Arc<Segment>,
     start: usize,
     length: usize,
 }
 
 impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
-        &self.segment.view().bytes_from(self.start)[..self.length]
+        &self.block.view().bytes_from(self.start)[..self.length]
     }
 }

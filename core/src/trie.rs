@@ -20,6 +20,7 @@ use smallvec::SmallVec;
 
 use crate::channel::Channel;
 use crate::hamt::{Hamt, Named};
+use crate::log::{Origin, Past};
 use crate::namespace::Namespace;
 use crate::pattern::Pattern;
 use crate::sync::{AtomicUsize, Ordering, Swap};
@@ -33,15 +34,18 @@ pub(crate) struct Trie {
     /// that there are never more than this.
     channels: AtomicUsize,
     max_channels: usize,
+    /// Where the channels' logs begin.
+    origin: Origin,
 }
 
 impl Trie {
-    pub(crate) fn new(max_channels: usize) -> Self {
+    pub(crate) fn new(max_channels: usize, past: Past) -> Self {
         Self {
             root: Swap::new(Arc::new(Node::named(b""))),
             hasher: RandomState::new(),
             channels: AtomicUsize::new(0),
             max_channels,
+            origin: Origin::new(past),
         }
     }
 
@@ -68,7 +72,7 @@ impl Trie {
                     return None;
                 }
             }
-            let channel = new.get_or_insert_with(|| Arc::new(Channel::with_one_member(pattern.clone())));
+            let channel = new.get_or_insert_with(|| Arc::new(Channel::with_one_member(pattern.clone(), &self.origin)));
             let grown = root.edited(&mut pattern.segments(), &self.hasher, Some(channel.clone()));
             if self.root.replace(&root, Arc::new(grown)) {
                 has_room &= takes_over; // Otherwise it is spent.
@@ -290,7 +294,7 @@ mod tests {
     #[test]
     fn filters_at_their_limits_cost_an_event_what_they_are_said_to() {
         const STRANGERS: usize = 300;
-        let trie = Trie::new(usize::MAX);
+        let trie = Trie::new(usize::MAX, Past::Kept);
         let FilterLimits { segments: most_segments, wildcards: most_wildcards, .. } = FilterLimits::default();
         let (patterns, wildcards) = (most_segments / 64, most_wildcards * 64 / most_segments);
         let (mut segments, mut stars) = (0, 0);
@@ -323,7 +327,7 @@ mod tests {
             paths in prop::collection::vec(path(0..=6, &["a", "*"]), 0..40),
             namespace in path(0..=7, &["a", "b"]),
         ) {
-            let (trie, mut segments, mut wildcards) = (Trie::new(usize::MAX), 0, 0);
+            let (trie, mut segments, mut wildcards) = (Trie::new(usize::MAX, Past::Kept), 0, 0);
             for path in paths {
                 let filter = Filter::parse(&path).unwrap();
                 (segments, wildcards) = (segments + filter.segments(), wildcards + filter.wildcards());
@@ -340,7 +344,7 @@ mod tests {
             steps in prop::collection::vec((path(0..=4, &["a", "b", "*"]), any::<bool>()), 0..60),
             namespaces in prop::collection::vec(path(0..=5, &["a", "b", "c"]), 20),
         ) {
-            let trie = Trie::new(usize::MAX);
+            let trie = Trie::new(usize::MAX, Past::Kept);
             let mut members: BTreeMap<Pattern, Vec<Arc<Channel>>> = BTreeMap::new();
             for (path, join) in steps {
                 let pattern = Pattern::parse(&path).unwrap();

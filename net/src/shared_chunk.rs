@@ -8,7 +8,7 @@
 use std::io;
 
 use smallvec::SmallVec;
-use sse_core::{ChunkStart, Ready};
+use sse_core::{Chunk, ChunkStart};
 
 use crate::proto::Wrapped;
 use crate::socket::{Socket, write, write_pieces};
@@ -18,7 +18,7 @@ const SMALL_WRITE_BYTES: usize = 1024;
 
 #[derive(Default)]
 pub(crate) struct SharedChunk {
-    /// Where in a log its data begins. `None`: the reader's data is of no log, and nobody else's.
+    /// Where its data begins.
     start: Option<ChunkStart>,
     /// Bytes of the whole chunk that was written last from there; 0 if none was.
     length: usize,
@@ -29,9 +29,9 @@ pub(crate) struct SharedChunk {
 impl SharedChunk {
     /// A reader is about to send this.
     #[inline]
-    fn meet(&mut self, ready: &Ready<'_>) {
+    fn meet(&mut self, ready: &Chunk<'_>) {
         if !self.start.as_ref().is_some_and(|start| ready.is_at(start)) {
-            self.start = ready.start();
+            self.start = Some(ready.start());
             self.length = 0;
         }
     }
@@ -44,7 +44,7 @@ impl SharedChunk {
     pub(crate) fn write(
         &mut self,
         socket: &mut impl Socket,
-        ready: &Ready<'_>,
+        ready: &Chunk<'_>,
         wrapped: &Wrapped<'_>,
     ) -> io::Result<usize> {
         self.meet(ready);
@@ -95,7 +95,7 @@ mod tests {
     use std::task::Waker;
 
     use proptest::prelude::*;
-    use sse_core::{Event, Filter, Hub, HubConfig};
+    use sse_core::{Event, Filter, Hub, HubConfig, Ready};
 
     use super::*;
     use crate::proto::{SizeLine, StreamFraming};
@@ -137,7 +137,7 @@ mod tests {
                     Step::Forget => shared.forget(),
                     Step::Read { reader, most, taken } => {
                         let (subscription, framing) = &mut readers[reader];
-                        let ready = subscription.ready();
+                        let Ready::Bytes(ready) = subscription.ready() else { continue };
                         shared.meet(&ready);
                         let chunk = &ready.pieces[0][..ready.pieces[0].len().min(most)];
                         if chunk.is_empty() {
@@ -164,7 +164,7 @@ mod tests {
         hub.publish(&Event::new("/a", "1")).unwrap();
         let mut shared = SharedChunk::default();
         let recalled = readers.each_mut().map(|reader| {
-            let ready = reader.ready();
+            let Ready::Bytes(ready) = reader.ready() else { panic!("there is an event") };
             shared.meet(&ready);
             let mut line = SizeLine::default();
             let wrapped = StreamFraming::CHUNKED.wrap(ready.pieces, &mut line);

@@ -10,7 +10,7 @@
 
 use std::io::{self, ErrorKind};
 
-use sse_core::Subscription;
+use sse_core::{Ready, Subscription};
 
 use crate::flags::Flags;
 use crate::proto::{SizeLine, StreamFraming};
@@ -125,18 +125,19 @@ impl<S> Stream<S> {
             if writes == FLUSH_WRITES || (writes > 0 && self.subscription.is_replaying()) {
                 return Ok(Flush::More);
             }
-            let ready = self.subscription.ready();
+            if budget == 0 {
+                return Ok(Flush::More);
+            }
+            let ready = match self.subscription.ready() {
+                Ready::Bytes(ready) => ready,
+                Ready::Again => return Ok(Flush::More),
+                _ if self.framing.is_open() => return Ok(self.fill_chunk(socket)),
+                _ => return Ok(Flush::Done),
+            };
             let [first, second] = ready.pieces;
             let most = budget.min(FLUSH_BYTES);
             let first = &first[..first.len().min(most)];
             let second = &second[..second.len().min(most - first.len())];
-            if first.len() + second.len() == 0 {
-                return Ok(match budget == 0 || self.subscription.is_replaying() {
-                    true => Flush::More,
-                    false if self.framing.is_open() => self.fill_chunk(socket),
-                    false => Flush::Done,
-                });
-            }
             let mut line = SizeLine::default();
             let wrapped = self.framing.wrap([first, second], &mut line);
             let bytes = match round.shared.write(socket, &ready, &wrapped) {
