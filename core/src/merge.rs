@@ -25,8 +25,8 @@ use crate::segment::Segment;
 /// A run that is not worth a call of its own.
 const SHORT_RUN_BYTES: usize = 2 << 10;
 
-/// Bytes of short runs that are copied together, or a short run more.
-const GATHERED_BYTES: usize = 16 << 10;
+/// Bytes given at a time, or a run more: a turn of an event loop.
+const TURN_BYTES: usize = 64 << 10;
 
 /// Most that the sequences in one block are apart.
 const MOST_DISTANCE: u64 = u32::MAX as u64;
@@ -47,8 +47,8 @@ pub(crate) struct Merge {
     is_gone: bool,
 }
 
-/// Short runs copied together, and a long one.
-pub(crate) type NextPieces = SmallVec<[Piece; 2]>;
+/// What comes next: two pieces, or three.
+pub(crate) type NextPieces = SmallVec<[Piece; 3]>;
 
 /// Frames of one log that come next.
 struct Run {
@@ -66,32 +66,36 @@ impl Merge {
         Self { cursors, ready: BinaryHeap::new(), idle, looked_through: 0, through, after_short: false, is_gone }
     }
 
-    /// The next frames, if there are any yet: a run as it is in its log, or short runs copied together, and perhaps a long one after
-    /// them. Every log has all its frames through `completed`; `log` gives the log of each cursor.
+    /// The next frames, if there are any yet: runs as they are in their logs, and short runs copied together. Every log has all its
+    /// frames through `completed`; `log` gives the log of each cursor.
     ///
     /// Two busy channels take turns frame by frame, and a call for each frame is what the logs are there to spare.
     pub(crate) fn next<'a>(&mut self, completed: u64, log: impl Fn(usize) -> &'a Log) -> Result<NextPieces, Gone> {
-        let gathers = std::mem::take(&mut self.after_short);
         let (mut pieces, mut short) = (NextPieces::new(), SmallVec::<[Run; 8]>::new());
-        let after = self.through;
-        let mut bytes = 0;
-        while bytes < GATHERED_BYTES {
+        let (mut bytes, mut after) = (0, self.through);
+        while pieces.len() < 2 && bytes < TURN_BYTES {
             let before = self.through;
             let run = match self.next_run(completed, &log) {
                 Ok(Some(run)) => run,
-                Ok(None) => break,
+                Ok(None) => {
+                    self.after_short = false;
+                    break;
+                }
                 // What is taken is given; it is said again next time.
-                Err(Gone) if !short.is_empty() => break,
+                Err(Gone) if bytes > 0 => break,
                 Err(Gone) => return Err(Gone),
             };
-            self.after_short = run.bytes() < SHORT_RUN_BYTES;
-            if !(gathers && self.after_short && self.through - after <= MOST_DISTANCE) {
-                pieces.extend(gathered(&short, after));
-                pieces.push(Piece::frames(run.start, run.end, before));
-                return Ok(pieces);
-            }
             bytes += run.bytes();
-            short.push(run);
+            let is_short = run.bytes() < SHORT_RUN_BYTES;
+            let gathers = std::mem::replace(&mut self.after_short, is_short);
+            if gathers && is_short && self.through - after <= MOST_DISTANCE {
+                short.push(run);
+            } else {
+                pieces.extend(gathered(&short, after));
+                short.clear();
+                pieces.push(Piece::frames(run.start, run.end, before));
+                after = self.through;
+            }
         }
         pieces.extend(gathered(&short, after));
         Ok(pieces)

@@ -131,10 +131,15 @@ impl Pieces {
         self.front().unread()
     }
 
-    /// Whether nothing of its own follows the [`chunk`](Self::chunk).
+    /// The bytes after the [`chunk`](Self::chunk). `None`: it is the last.
     #[inline]
-    pub(crate) fn has_one(&self) -> bool {
-        self.0.len() == 1
+    pub(crate) fn second(&self) -> Option<&[u8]> {
+        self.0.get(1).map(Piece::unread)
+    }
+
+    /// Whether the front is no whole frames of others, too.
+    pub(crate) fn is_notice(&self) -> bool {
+        !matches!(self.front().kind, Kind::Frames)
     }
 
     /// Bytes of all pieces.

@@ -53,6 +53,16 @@ enum Source {
     Over,
 }
 
+impl Source {
+    /// Bytes at hand.
+    fn chunk(&self) -> &[u8] {
+        match self {
+            Self::Log(cursor) => cursor.chunk(),
+            Self::Joining(_) | Self::Merge(_) | Self::Journal { .. } | Self::Over => &[],
+        }
+    }
+}
+
 /// A cursor for each channel.
 type Cursors = SmallVec<[Cursor; 1]>;
 
@@ -126,11 +136,13 @@ impl Reader {
     #[inline]
     pub(crate) fn ready(&self) -> Ready<'_> {
         let chunk = match (&self.pieces, &self.source) {
-            (None, Source::Log(cursor)) => Chunk::new([cursor.chunk(), &[]], cursor.place()),
-            (Some(pieces), Source::Log(cursor)) if pieces.has_one() => {
-                Chunk::new([pieces.chunk(), cursor.chunk()], pieces.place())
+            (None, Source::Log(cursor)) => Chunk::new([cursor.chunk(), &[]], Some(cursor.place())),
+            (Some(pieces), source) => {
+                let second = pieces.second().unwrap_or_else(|| source.chunk());
+                // What follows in this reader's stream need not follow in the log.
+                let place = (pieces.second().is_none() && !pieces.is_notice()).then(|| pieces.place());
+                Chunk::new([pieces.chunk(), second], place)
             }
-            (Some(pieces), _) => Chunk::new([pieces.chunk(), &[]], pieces.place()),
             (None, Source::Journal { .. }) => return Ready::Again,
             (None, Source::Joining(_) | Source::Merge(_)) => return Ready::Wait,
             (None, Source::Over) => return Ready::Ended,
@@ -153,10 +165,9 @@ impl Reader {
         let here = n.min(pieces.chunk().len());
         if pieces.advance(here, &mut self.tally) {
             self.pieces = None;
-            // The source follows.
+        }
+        if n > here {
             self.advance(n - here);
-        } else {
-            assert!(n == here, "advanced past what was ready");
         }
     }
 
@@ -235,6 +246,16 @@ impl Reader {
             (None, _) => Tally::default(),
         };
         self.tally + here
+    }
+
+    /// The place in a block where the chunk is.
+    #[cfg(feature = "stream")]
+    pub(crate) fn place(&self) -> Option<&crate::place::Place> {
+        match (&self.pieces, &self.source) {
+            (Some(pieces), _) => Some(pieces.place()),
+            (None, Source::Log(cursor)) => Some(cursor.place()),
+            (None, _) => None,
+        }
     }
 
     /// Bytes of the channels' logs before the reader's place.

@@ -35,8 +35,8 @@ pub struct Chunk<'a> {
     /// Bytes, and those that follow them in another block, if any: for writers who take several pieces in one call. The first is never
     /// empty.
     pub pieces: [&'a [u8]; 2],
-    /// Where they begin.
-    place: &'a Place,
+    /// Where they begin, if others come there, too.
+    place: Option<&'a Place>,
 }
 
 /// Where a [chunk](Chunk) begins. What readers get from one place is the same, byte for byte, as far as each of them goes: so what a writer
@@ -47,28 +47,22 @@ pub struct ChunkStart(Place);
 
 impl<'a> Chunk<'a> {
     #[inline]
-    pub(crate) fn new(pieces: [&'a [u8]; 2], place: &'a Place) -> Self {
+    pub(crate) fn new(pieces: [&'a [u8]; 2], place: Option<&'a Place>) -> Self {
         Self { pieces, place }
     }
 
-    /// Where it begins.
+    /// Where it begins. `None`: nobody else gets these bytes.
     #[inline]
     #[must_use]
-    pub fn start(&self) -> ChunkStart {
-        ChunkStart(self.place.clone())
-    }
-
-    /// The place itself.
-    #[cfg(feature = "stream")]
-    pub(crate) fn place(&self) -> &Place {
-        self.place
+    pub fn start(&self) -> Option<ChunkStart> {
+        self.place.map(|place| ChunkStart(place.clone()))
     }
 
     /// Whether it begins there.
     #[inline]
     #[must_use]
     pub fn is_at(&self, start: &ChunkStart) -> bool {
-        *self.place == start.0
+        self.place.is_some_and(|place| *place == start.0)
     }
 }
 

@@ -23,11 +23,8 @@ impl Stream for Subscription {
         if matches!(this.ready(), Ready::Wait) {
             this.set_waker(cx.waker());
         }
-        let piece = match this.ready() {
-            Ready::Bytes(chunk) => {
-                let place = chunk.place();
-                Piece { block: place.block().clone(), start: place.at(), length: chunk.pieces[0].len() }
-            }
+        let length = match this.ready() {
+            Ready::Bytes(chunk) => chunk.pieces[0].len(),
             Ready::Again => {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -35,7 +32,9 @@ impl Stream for Subscription {
             Ready::Wait => return Poll::Pending,
             Ready::Ended => return Poll::Ready(None),
         };
-        this.advance(piece.length);
+        let place = this.place().expect("what is ready is in a block");
+        let piece = Piece { block: place.block().clone(), start: place.at(), length };
+        this.advance(length);
         Poll::Ready(Some(Bytes::from_owner(piece)))
     }
 }

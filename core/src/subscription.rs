@@ -168,6 +168,12 @@ impl Subscription {
     pub fn set_waker(&mut self, waker: &Waker) {
         self.members.set_waker(waker);
     }
+
+    /// The place in a block where the chunk is.
+    #[cfg(feature = "stream")]
+    pub(crate) fn place(&self) -> Option<&crate::place::Place> {
+        self.reader.place()
+    }
 }
 
 impl fmt::Debug for Subscription {

@@ -3,11 +3,15 @@
 
 #![cfg(not(loom))]
 
+#[path = "support/starts.rs"]
+mod starts;
+
 use std::task::Waker;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sse_core::{Event, Filter, Frame, Hub, HubConfig, Namespace, Ready, Subscription};
+use sse_core::{Event, Filter, Frame, Hub, HubConfig, Namespace, Subscription};
+use starts::check_starts;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -67,23 +71,6 @@ impl Reader {
     }
 }
 
-/// Readers at one place read the same.
-fn check_starts(readers: &mut [Reader]) -> Result<(), TestCaseError> {
-    let mut starts = Vec::new();
-    for reader in readers {
-        let Ready::Bytes(chunk) = reader.subscription.ready() else { continue };
-        for (start, pieces) in &starts {
-            if chunk.is_at(start) {
-                prop_assert_eq!(&chunk.pieces.concat(), pieces);
-            }
-        }
-        let start = chunk.start();
-        prop_assert!(chunk.is_at(&start));
-        starts.push((start, chunk.pieces.concat()));
-    }
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, ..ProptestConfig::default() })]
 
@@ -124,7 +111,7 @@ proptest! {
             for reader in &readers {
                 reader.check(&history)?;
             }
-            check_starts(&mut readers)?;
+            check_starts(readers.iter_mut().map(|reader| &mut reader.subscription))?;
         }
         for reader in &mut readers {
             while !reader.subscription.chunk().is_empty() {

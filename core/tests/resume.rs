@@ -3,6 +3,8 @@
 
 #![cfg(not(loom))]
 
+#[path = "support/starts.rs"]
+mod starts;
 mod support;
 
 use std::sync::Mutex;
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sse_core::{Event, Filter, GapReason, Hub, HubConfig, Namespace, Pattern, Resume};
+use starts::check_starts;
 use support::{Client, Published};
 
 #[derive(Clone, Debug)]
@@ -100,6 +103,7 @@ proptest! {
             for client in &clients {
                 prop_assert_eq!(client.check(&published, false), Ok(()));
             }
+            check_starts(clients.iter_mut().filter_map(|client| client.subscription.as_mut()))?;
         }
         for client in &mut clients {
             if client.subscription.is_none() && client.last_event_id.is_some() {

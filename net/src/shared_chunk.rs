@@ -18,7 +18,7 @@ const SMALL_WRITE_BYTES: usize = 1024;
 
 #[derive(Default)]
 pub(crate) struct SharedChunk {
-    /// Where its data begins.
+    /// Where its data begins. `None`: it is nobody else's.
     start: Option<ChunkStart>,
     /// Bytes of the whole chunk that was written last from there; 0 if none was.
     length: usize,
@@ -31,7 +31,7 @@ impl SharedChunk {
     #[inline]
     fn meet(&mut self, ready: &Chunk<'_>) {
         if !self.start.as_ref().is_some_and(|start| ready.is_at(start)) {
-            self.start = Some(ready.start());
+            self.start = ready.start();
             self.length = 0;
         }
     }
