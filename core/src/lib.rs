@@ -100,6 +100,7 @@ mod resumes;
 mod retention;
 mod segment;
 mod sequencer;
+mod source;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;

@@ -24,6 +24,7 @@ use crate::pieces::{Piece, Pieces};
 use crate::place::Tally;
 use crate::ready::{Chunk, Ready};
 use crate::resume::{Resume, start};
+use crate::source::Source;
 
 /// Where a reader stands, and what it has read.
 pub(crate) struct Reader {
@@ -36,31 +37,6 @@ pub(crate) struct Reader {
     owed_through: u64,
     /// What was read before the piece or the block that it is in.
     tally: Tally,
-}
-
-/// Where frames come from.
-enum Source {
-    /// The log of the one channel.
-    Log(Cursor),
-    /// The same, and it may still have frames after the cursor that are not newer than `starts_after`.
-    Joining(Cursor),
-    /// The logs of several channels.
-    Merge(Box<Merge>),
-    /// What comes after this sequence is looked for when it is asked for. What the channels had written in all up to the
-    /// reader's place; or, as long as that is not known, when it last asked.
-    Journal { after: u64, written: u64 },
-    /// Nowhere any more.
-    Over,
-}
-
-impl Source {
-    /// Bytes at hand.
-    fn chunk(&self) -> &[u8] {
-        match self {
-            Self::Log(cursor) => cursor.chunk(),
-            Self::Joining(_) | Self::Merge(_) | Self::Journal { .. } | Self::Over => &[],
-        }
-    }
 }
 
 /// A cursor for each channel.
@@ -96,11 +72,7 @@ impl Reader {
     /// Whether [`Reader::prepare`] could make a difference.
     #[inline]
     pub(crate) fn should_prepare(&self) -> bool {
-        match (&self.pieces, &self.source) {
-            (Some(_), _) => false,
-            (None, Source::Log(cursor)) => cursor.should_look(),
-            (None, _) => true,
-        }
+        self.pieces.is_none() && self.source.should_look()
     }
 
     /// Looks for what comes next, if it is not at hand.
@@ -135,27 +107,28 @@ impl Reader {
     /// What comes next, as far as it is at hand.
     #[inline]
     pub(crate) fn ready(&self) -> Ready<'_> {
-        let chunk = match (&self.pieces, &self.source) {
-            (None, Source::Log(cursor)) => Chunk::new([cursor.chunk(), &[]], Some(cursor.place())),
-            (Some(pieces), source) => {
-                let second = pieces.second().unwrap_or_else(|| source.chunk());
+        let chunk = match &self.pieces {
+            None => Chunk::new([self.source.chunk(), &[]], self.source.place()),
+            Some(pieces) => {
+                let second = pieces.second().unwrap_or_else(|| self.source.chunk());
                 // What follows in this reader's stream need not follow in the log.
                 let place = (pieces.second().is_none() && !pieces.is_notice()).then(|| pieces.place());
                 Chunk::new([pieces.chunk(), second], place)
             }
-            (None, Source::Journal { .. }) => return Ready::Again,
-            (None, Source::Joining(_) | Source::Merge(_)) => return Ready::Wait,
-            (None, Source::Over) => return Ready::Ended,
         };
-        if chunk.pieces[0].is_empty() { Ready::Wait } else { Ready::Bytes(chunk) }
+        match &self.source {
+            _ if !chunk.pieces[0].is_empty() => Ready::Bytes(chunk),
+            Source::Journal { .. } => Ready::Again,
+            Source::Over => Ready::Ended,
+            Source::Log(_) | Source::Joining(_) | Source::Merge(_) => Ready::Wait,
+        }
     }
 
     #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
-        match (&mut self.pieces, &mut self.source) {
-            (None, Source::Log(cursor)) => cursor.advance(n),
-            (None, _) => assert!(n == 0, "advanced past what was ready"),
-            (Some(_), _) => self.advance_pieces(n),
+        match &self.pieces {
+            None => self.source.advance(n),
+            Some(_) => self.advance_pieces(n),
         }
     }
 
@@ -176,7 +149,7 @@ impl Reader {
     }
 
     pub(crate) fn is_catching_up(&self) -> bool {
-        self.is_replaying() || self.position() < self.owed_through
+        self.is_replaying() || self.source.position() < self.owed_through
     }
 
     pub(crate) fn starts_after(&self) -> u64 {
@@ -193,7 +166,7 @@ impl Reader {
             Source::Journal { written, .. } => written,
             // Who is still catching up is not behind what is published meanwhile.
             _ if self.is_catching_up() => written(members),
-            _ => self.position(),
+            _ => self.source.position(),
         };
         let after = self.leave_source();
         self.source = Source::Journal { after, written };
@@ -224,48 +197,25 @@ impl Reader {
     /// Bytes that are published and not read yet, but for what the reader was owed when it came back.
     pub(crate) fn lag(&self, members: &Membership) -> u64 {
         // The sum may be older than what the cursors have seen.
-        let behind = written(members).saturating_sub(self.position().max(self.owed_through));
+        let behind = written(members).saturating_sub(self.source.position().max(self.owed_through));
         let pieces = self.pieces.as_ref().map_or(0, |pieces| pieces.unread());
         // Slices of the journal are owed, too.
         if self.is_replaying() { behind } else { behind + pieces }
     }
 
     pub(crate) fn at_frame_boundary(&self) -> bool {
-        match (&self.pieces, &self.source) {
-            (Some(pieces), _) => pieces.at_block_boundary(),
-            (None, Source::Log(cursor)) => cursor.at_frame_boundary(),
-            (None, _) => true,
-        }
+        self.pieces.as_ref().map_or_else(|| self.source.at_frame_boundary(), |pieces| pieces.at_block_boundary())
     }
 
     /// What has been read in all.
     pub(crate) fn tally(&self) -> Tally {
-        let here = match (&self.pieces, &self.source) {
-            (Some(pieces), _) => pieces.tally(),
-            (None, Source::Log(cursor)) => cursor.tally(),
-            (None, _) => Tally::default(),
-        };
-        self.tally + here
+        self.tally + self.pieces.as_ref().map_or_else(|| self.source.tally(), |pieces| pieces.tally())
     }
 
     /// The place in a block where the chunk is.
     #[cfg(feature = "stream")]
     pub(crate) fn place(&self) -> Option<&crate::place::Place> {
-        match (&self.pieces, &self.source) {
-            (Some(pieces), _) => Some(pieces.place()),
-            (None, Source::Log(cursor)) => Some(cursor.place()),
-            (None, _) => None,
-        }
-    }
-
-    /// Bytes of the channels' logs before the reader's place.
-    fn position(&self) -> u64 {
-        match &self.source {
-            Source::Log(cursor) | Source::Joining(cursor) => cursor.position(),
-            Source::Merge(merge) => merge.positions(),
-            Source::Journal { written, .. } => *written,
-            Source::Over => u64::MAX,
-        }
+        self.pieces.as_ref().map(|pieces| pieces.place()).or_else(|| self.source.place())
     }
 
     /// Goes on in the logs, with what comes after `after`.
