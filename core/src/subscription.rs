@@ -19,10 +19,11 @@ use smallvec::SmallVec;
 
 use crate::ahead::Ahead;
 use crate::gap::{Gap, GapReason, opening};
-use crate::journal::Slice;
+use crate::journal_slice::Slice;
 use crate::log::Cursor;
 use crate::membership::Membership;
 use crate::merge::Merge;
+use crate::pattern_set::PatternSet;
 use crate::resume::{Resume, start};
 
 /// A reader's share of its channels: a cursor in the log of each. Dropping it unsubscribes.
@@ -382,18 +383,17 @@ impl Subscription {
             return self.go_live(cursors, after);
         }
         let Some(journal) = &self.members.engine.journal else { return };
-        let covers = |path: &str| self.members.iter().any(|member| member.channel.pattern().covers_path(path));
-        let mut frames = Vec::new();
-        let through = match journal.read(after, self.members.len(), covers, &mut frames) {
-            Slice::Through(through) => through,
+        let patterns = PatternSet::new(self.members.iter().map(|member| member.channel.pattern()));
+        let (frames, through) = match journal.read(after, &patterns) {
+            Slice::Through { frames, through } => (frames, through),
             Slice::Evicted(oldest) => {
                 let requested = self.members.engine.id(after).to_string();
                 self.tell_gap(Some(requested), GapReason::Evicted, oldest);
-                oldest
+                (None, oldest)
             }
         };
-        if !frames.is_empty() {
-            self.ahead = Some(Box::new(Ahead::of_frames(frames, after)));
+        if let Some(frames) = frames {
+            self.ahead = Some(Box::new(Ahead::of_frames(frames.bytes().to_vec(), after)));
         }
         self.set_feed(Feed::Replay { after: through, written: self.written() });
     }
