@@ -323,23 +323,6 @@ mod tests {
     }
 
     #[test]
-    fn a_large_frame_is_shared_and_others_are_copied() {
-        let journal = Journal::new(16 << 20, ANY_AGE);
-        append(&journal, 1, "/a", 10);
-        append(&journal, 2, "/a", 1 << 20);
-        append(&journal, 3, "/a", 10);
-        let slice = |after| match journal.read(after, &PatternSet::new(filter(["/a"]).patterns().iter())) {
-            Slice::Through { frames: Some(frames), through } => (frames, through),
-            _ => panic!("there is more after {after}"),
-        };
-        let (small, large, last) = (slice(0), slice(1), slice(2));
-        assert_eq!([small.1, large.1, last.1], [1, 2, 3]);
-        assert!(Arc::ptr_eq(&large.0.segment, &slice(1).0.segment));
-        assert!(!Arc::ptr_eq(&small.0.segment, &slice(0).0.segment));
-        assert_eq!(small.0.segment.capacity(), crate::segment::Segment::room_for(small.0.bytes().len()));
-    }
-
-    #[test]
     fn events_are_forgotten_once_they_are_too_old() {
         let journal = Journal::new(1 << 20, Duration::from_secs(64));
         let seconds = Duration::from_secs;

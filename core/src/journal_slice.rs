@@ -182,3 +182,30 @@ fn copy(frames: &[(&[u8], u64)], after: u64) -> Option<Frames> {
     let range = 0..segment.view().bytes();
     Some(Frames { segment: Arc::new(segment), range })
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::pattern::Pattern;
+
+    #[test]
+    fn a_large_frame_is_shared_and_others_are_copied() {
+        let block = |length, sequence| Block::beginning_with("/a", [&vec![b'x'; length], b"\n\n"], sequence, 0);
+        let blocks = [block(10, 1), block(SHARED_BYTES - 2, 2), block(SHARED_BYTES - 3, 3), block(10, 4)];
+        let (pattern, hasher) = (Pattern::parse("/a").unwrap(), SegmentHasher::new());
+        let patterns = PatternSet::new([&pattern].into_iter());
+        let slice = |after| {
+            let mut slice = SliceBuilder::new(after, &patterns, &hasher);
+            let _ = blocks[after as usize..].iter().try_for_each(|block| slice.search(block, false));
+            let Slice::Through { frames: Some(frames), through } = slice.finish() else { panic!("nothing there") };
+            (frames, through)
+        };
+        let ((small, through), (large, through_large), (last, through_last)) = (slice(0), slice(1), slice(2));
+        assert_eq!([through, through_large, through_last], [1, 2, 4]);
+        assert!(Arc::ptr_eq(&large.segment, &slice(1).0.segment));
+        assert_eq!(large.bytes().len(), SHARED_BYTES);
+        assert!(!Arc::ptr_eq(&small.segment, &slice(0).0.segment));
+        assert_eq!((last.bytes().len(), last.segment.view().frames()), (SHARED_BYTES - 1 + 12, 2));
+        assert_eq!(last.segment.capacity(), last.bytes().len() + 2 * Segment::room_for(0));
+    }
+}
