@@ -7,6 +7,7 @@ mod cursor;
 mod encode;
 mod head;
 mod publish;
+mod replay;
 mod subscribe;
 
 use criterion::Criterion;
@@ -17,6 +18,7 @@ fn main() {
     publish::bench(&mut criterion);
     subscribe::bench(&mut criterion);
     cursor::bench(&mut criterion);
+    replay::bench(&mut criterion);
     head::bench(&mut criterion);
     criterion.final_summary();
 }

@@ -16,12 +16,13 @@ use smallvec::SmallVec;
 
 use crate::cursor::{Cursor, Gone};
 use crate::gap::{Gap, GapReason, opening};
-use crate::journal::Slice;
+use crate::journal_slice::{Frames, Slice};
 use crate::log::Log;
 use crate::membership::Membership;
 use crate::merge::Merge;
+use crate::pattern_set::PatternSet;
 use crate::pieces::{Piece, Pieces};
-use crate::place::Tally;
+use crate::place::{Place, Tally};
 use crate::ready::{Chunk, Ready};
 use crate::resume::{Resume, start};
 use crate::source::Source;
@@ -263,10 +264,12 @@ impl Reader {
             return self.go_live(members, cursors, after);
         }
         let Some(journal) = &members.engine.journal else { return };
-        let covers = |path: &str| members.iter().any(|member| member.channel.pattern().covers_path(path));
-        let through = match journal.read(after, members.len(), covers) {
+        let patterns = PatternSet::new(members.iter().map(|member| member.channel.pattern()));
+        let through = match journal.read(after, &patterns) {
             Slice::Through { frames, through } => {
-                frames.into_iter().for_each(|piece| push(&mut self.pieces, piece));
+                if let Some(Frames { segment, range }) = frames {
+                    push(&mut self.pieces, Piece::frames(Place::new(segment, range.start), range.end, after));
+                }
                 through
             }
             Slice::Evicted(oldest) => {

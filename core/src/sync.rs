@@ -10,13 +10,13 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering,
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 
-pub(crate) use imp::{Slot, Swap, Tracker, pause};
+pub(crate) use imp::{Once, Slot, Swap, Tracker, pause};
 
 /// The real ground.
 #[cfg(not(loom))]
 mod imp {
     use std::ops::Range;
-    use std::sync::Arc;
+    use std::sync::{Arc, OnceLock};
 
     use arc_swap::ArcSwap;
     use crossbeam::atomic::AtomicCell;
@@ -46,6 +46,25 @@ mod imp {
         /// Puts `new` in place of `current`; `false` if another value was there.
         pub(crate) fn replace(&self, current: &Arc<T>, new: Arc<T>) -> bool {
             Arc::ptr_eq(&self.0.compare_and_swap(current, new), current)
+        }
+    }
+
+    /// A pointer that is set once: released by `set`, acquired by `get`.
+    pub(crate) struct Once<T>(OnceLock<Arc<T>>);
+
+    impl<T> Once<T> {
+        pub(crate) const fn new() -> Self {
+            Self(OnceLock::new())
+        }
+
+        #[inline]
+        pub(crate) fn get(&self) -> Option<&Arc<T>> {
+            self.0.get()
+        }
+
+        /// `false` if it was set before.
+        pub(crate) fn set(&self, value: Arc<T>) -> bool {
+            self.0.set(value).is_ok()
         }
     }
 
@@ -95,7 +114,7 @@ mod imp {
 #[cfg(loom)]
 mod imp {
     use std::ops::Range;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, OnceLock};
 
     use loom::cell::UnsafeCell;
     use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -144,6 +163,29 @@ mod imp {
             let new = self.keep(new);
             // AcqRel and Acquire: as arc-swap's, with `load` and with each other.
             self.index.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        }
+    }
+
+    pub(crate) struct Once<T> {
+        set: loom::sync::atomic::AtomicBool,
+        value: OnceLock<Arc<T>>,
+    }
+
+    impl<T> Once<T> {
+        pub(crate) fn new() -> Self {
+            Self { set: loom::sync::atomic::AtomicBool::new(false), value: OnceLock::new() }
+        }
+
+        pub(crate) fn get(&self) -> Option<&Arc<T>> {
+            // Acquire: with the release in `set`.
+            if self.set.load(Ordering::Acquire) { self.value.get() } else { None }
+        }
+
+        pub(crate) fn set(&self, value: Arc<T>) -> bool {
+            let first = self.value.set(value).is_ok();
+            // Release: what was written before the link is seen by who follows it (`get`).
+            self.set.store(true, Ordering::Release);
+            first
         }
     }
 

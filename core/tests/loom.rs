@@ -345,6 +345,23 @@ fn the_joint_of_replay_and_live_is_exact() {
 }
 
 #[test]
+fn two_who_return_may_be_the_first_to_search_a_block() {
+    model(|| {
+        let hub = hub_with_history();
+        for (path, data) in [("/b", "1"), ("/a", "2"), ("/b", "3"), ("/a", "4"), ("/b", "5")] {
+            publish(&hub, path, data);
+        }
+        let (mut one, mut other) = (client(&hub, &["/a"], Some("0-0")), client(&hub, &["/a"], Some("0-0")));
+        let reading = spawn(&hub, move |_| {
+            other.catch_up();
+            data(&other)
+        });
+        one.catch_up();
+        assert_eq!([data(&one), reading.join().unwrap()], ["24", "24"]);
+    });
+}
+
+#[test]
 fn a_lingering_channel_is_found_whole_or_not_at_all() {
     model(|| {
         let hub = hub_with_history();
