@@ -89,11 +89,13 @@ mod log;
 mod membership;
 mod merge;
 mod namespace;
+mod node;
 mod overlaps;
 mod pattern;
 mod resume;
 mod resumes;
 mod retention;
+mod run;
 mod segment;
 mod sequencer;
 #[cfg(feature = "stream")]
