@@ -30,12 +30,14 @@ use crate::namespace::WILDCARD;
 use crate::run::{Run, split_first};
 
 /// Where a run leads to, and what hangs below; cloning shares it.
+#[derive(Clone)]
 pub(crate) struct Tree {
     node: Arc<Node>,
     /// By the first segments of their runs, which are names.
     below: Hamt<Node>,
 }
 
+#[derive(Clone)]
 struct Node {
     /// The segments that lead here from the node above. None lead to the root.
     run: Run,
@@ -211,10 +213,10 @@ impl Tree {
     /// This tree under a node that its run's first `common` bytes lead to, and beside it a channel at `path` from there.
     fn split(&self, common: usize, path: &[u8], hasher: &RandomState, channel: Option<Arc<Channel>>) -> Self {
         let (upper, lower) = self.node.run.as_bytes().split_at(common);
-        if path.is_empty() {
-            return Self::of(upper, channel).with_child(lower, hasher, Some(self.with_run(lower)));
-        }
         let parted = Self::of(upper, None).with_child(lower, hasher, Some(self.with_run(lower)));
+        if path.is_empty() {
+            return parted.with_channel(channel);
+        }
         parted.with_child(path, hasher, Some(Self::of(path, channel)))
     }
 
@@ -236,18 +238,6 @@ impl Tree {
 impl Node {
     fn begins_with(&self, segment: &[u8]) -> bool {
         split_first(self.run.as_bytes()).is_some_and(|(first, _)| first == segment)
-    }
-}
-
-impl Clone for Node {
-    fn clone(&self) -> Self {
-        Self { run: self.run.clone(), channel: self.channel.clone(), star: self.star.clone() }
-    }
-}
-
-impl Clone for Tree {
-    fn clone(&self) -> Self {
-        Self { node: self.node.clone(), below: self.below.clone() }
     }
 }
 
