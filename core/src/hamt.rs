@@ -1,12 +1,12 @@
-//! A persistent hash map from names to shared items, each of which may have a map of its own below it: the children of a
-//! trie node, be they three or a million, and their children.
+//! A persistent hash map from names to items, each of which may have a map of its own below it: the children of a trie node,
+//! be they three or a million, and their children.
 //!
 //! A hash array mapped trie (Bagwell 2001): five bits of a key's hash choose one of 32 places in a branch, and a bitmap
 //! says which places are taken, so that a branch is no longer than what it holds. Nothing is changed in place: an insert
 //! or removal copies the branches on its path, at most eight, and shares the rest.
 //!
-//! The map below an item lies beside the pointer to the item, and not behind it. So who goes from map to map doesn't wait
-//! for the items in between: the processor reads an item, whose name it has to compare, while it reads on below.
+//! An item lies in its branch, with the way to the map below it, and not behind a pointer: among a million, each pointer that
+//! is followed is a cache line that isn't there. So items are small, and cheap to clone.
 //!
 //! The caller hashes, with a key of its own (subscribers choose the names, so an unkeyed hash would let them choose the
 //! collisions). Keys whose whole hashes are equal share a branch of their own and are told apart by name.
@@ -31,14 +31,10 @@ enum Slot<T> {
         /// The bitmap and the slots of the map below, side by side with the rest so that no space is lost between.
         bitmap: u32,
         slots: Option<Arc<[Self]>>,
-        item: Arc<T>,
+        item: T,
     },
     Branch(Branch<T>),
 }
-
-/// Two slots are a cache line.
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Slot<u8>>() == 32);
 
 /// Hash bits that choose a slot.
 const BITS: u32 = 5;
@@ -51,11 +47,15 @@ pub(crate) struct View<'a, T> {
 
 /// An item that was found, and the map below it.
 pub(crate) struct Entry<'a, T> {
-    pub(crate) item: &'a Arc<T>,
+    pub(crate) item: &'a T,
     pub(crate) below: View<'a, T>,
 }
 
 impl<T> Hamt<T> {
+    /// Bytes that an item takes, with the way to the map below it.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) const ITEM_BYTES: usize = size_of::<Slot<T>>();
+
     pub(crate) const fn new() -> Self {
         Self { root: None }
     }
@@ -85,9 +85,11 @@ impl<T> Hamt<T> {
     pub(crate) fn for_each(&self, each: &mut impl FnMut(Entry<'_, T>)) {
         self.root.iter().for_each(|root| root.for_each(each));
     }
+}
 
+impl<T: Clone> Hamt<T> {
     /// The map with `item` in it, and `below` below it, in place of the item of that hash that `is` the same, if there is one.
-    pub(crate) fn with(&self, hash: u32, item: Arc<T>, below: Self, is: &impl Fn(&T) -> bool) -> Self {
+    pub(crate) fn with(&self, hash: u32, item: T, below: Self, is: &impl Fn(&T) -> bool) -> Self {
         let (bitmap, slots) = below.root.map_or((0, None), |root| (root.bitmap, Some(root.slots)));
         let slot = Slot::Item { hash, bitmap, slots, item };
         let root = match &self.root {
@@ -146,7 +148,7 @@ impl<T> Clone for Branch<T> {
     }
 }
 
-impl<T> Clone for Slot<T> {
+impl<T: Clone> Clone for Slot<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Item { hash, bitmap, slots, item } => {
@@ -196,7 +198,9 @@ impl<T> Branch<T> {
             }
         }
     }
+}
 
+impl<T: Clone> Branch<T> {
     /// The index of the slot for `hash`, or where it would be, and whether it is there; `shift` is that of this branch.
     fn place(&self, hash: u32, shift: u32, is: &impl Fn(&T) -> bool) -> (usize, bool) {
         if shift < u32::BITS {
@@ -250,7 +254,9 @@ impl<T> Slot<T> {
     fn is(&self, hash: u32, is: &impl Fn(&T) -> bool) -> bool {
         matches!(self, Self::Item { hash: other, item, .. } if *other == hash && is(item))
     }
+}
 
+impl<T: Clone> Slot<T> {
     /// This slot with the item `new` added; `shift` is that of a branch in its place.
     fn with(&self, hash: u32, shift: u32, new: Self, is: &impl Fn(&T) -> bool) -> Self {
         match self {
@@ -285,6 +291,7 @@ mod tests {
 
     use super::*;
 
+    #[derive(Clone)]
     struct Item(Vec<u8>, u32);
 
     /// The value of the item of that name, and that of the item below it.
@@ -316,8 +323,8 @@ mod tests {
                 let before = map.clone();
                 let had = model.get(&name).copied();
                 if add {
-                    let below = Hamt::new().with(0, Arc::new(Item(Vec::new(), !value)), Hamt::new(), &|_| false);
-                    map = map.with(hash, Arc::new(Item(name.clone(), value)), below, &is);
+                    let below = Hamt::new().with(0, Item(Vec::new(), !value), Hamt::new(), &|_| false);
+                    map = map.with(hash, Item(name.clone(), value), below, &is);
                     model.insert(name.clone(), (value, !value));
                 } else if model.remove(&name).is_some() {
                     map = map.without(hash, &is);
@@ -341,9 +348,9 @@ mod tests {
     fn removal_flattens() {
         let is = |name: &'static str| move |item: &Item| item.0 == name.as_bytes();
         let items = [(1 << 30, "a"), (2 << 30, "b"), (2 << 30, "c")];
-        let map = items.into_iter().fold(Hamt::new(), |map, (hash, name)| {
-            map.with(hash, Arc::new(Item(name.into(), 0)), Hamt::new(), &is(name))
-        });
+        let map = items
+            .into_iter()
+            .fold(Hamt::new(), |map, (hash, name)| map.with(hash, Item(name.into(), 0), Hamt::new(), &is(name)));
         let map = map.without(2 << 30, &is("b")).without(1 << 30, &is("a"));
         let root = map.root.unwrap();
         assert!(matches!(&*root.slots, [Slot::Item { .. }]));

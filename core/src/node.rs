@@ -29,10 +29,10 @@ use crate::hamt::{Entry, Hamt, View};
 use crate::namespace::WILDCARD;
 use crate::run::{Run, split_first};
 
-/// Where a run leads to, and what hangs below; cloning shares it.
+/// Where a run leads to, and what hangs below; cloning shares that.
 #[derive(Clone)]
 pub(crate) struct Tree {
-    node: Arc<Node>,
+    node: Node,
     /// By the first segments of their runs, which are names.
     below: Hamt<Node>,
 }
@@ -45,6 +45,10 @@ struct Node {
     /// What hangs below by a run that begins with a wildcard.
     star: Option<Arc<Tree>>,
 }
+
+/// One among a million, with its name, its channel and the way on, is as long as a cache line.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(Hamt::<Node>::ITEM_BYTES == 64);
 
 /// What an event's walk has still to go down.
 struct Way<'a> {
@@ -68,20 +72,20 @@ impl Tree {
 
     /// A tree of one node.
     fn of(run: &[u8], channel: Option<Arc<Channel>>) -> Self {
-        Self { node: Arc::new(Node { run: Run::new(run), channel, star: None }), below: Hamt::new() }
+        Self { node: Node { run: Run::new(run), channel, star: None }, below: Hamt::new() }
     }
 
     /// The channel of a pattern.
     pub(crate) fn find(&self, pattern: &[u8], hasher: &RandomState) -> Option<&Arc<Channel>> {
-        let (mut node, mut below, mut path) = (&*self.node, self.below.view(), pattern);
+        let (mut node, mut below, mut path) = (&self.node, self.below.view(), pattern);
         while let Some((segment, _)) = split_first(path) {
             (node, below) = if segment == WILDCARD.as_bytes() {
                 let star = node.star.as_deref().filter(|star| star.node.run.begins(path))?;
-                (&*star.node, star.below.view())
+                (&star.node, star.below.view())
             } else {
                 let is = |child: &Node| child.run.begins(path).then_some(());
                 let (Entry { item, below }, ()) = below.find(hash(hasher, segment), is)?;
-                (&**item, below)
+                (item, below)
             };
             path = &path[node.run.as_bytes().len()..];
         }
@@ -191,8 +195,8 @@ impl Tree {
         let child = child.and_then(Self::pruned);
         let Some((segment, _)) = split_first(path) else { return self.clone() };
         if segment == WILDCARD.as_bytes() {
-            let node = Node { star: child.map(Arc::new), ..(*self.node).clone() };
-            return Self { node: Arc::new(node), below: self.below.clone() };
+            let node = Node { star: child.map(Arc::new), ..self.node.clone() };
+            return Self { node, below: self.below.clone() };
         }
         let (hash, is) = (hash(hasher, segment), |child: &Node| child.begins_with(segment));
         let below = match child {
@@ -203,11 +207,11 @@ impl Tree {
     }
 
     fn with_channel(&self, channel: Option<Arc<Channel>>) -> Self {
-        Self { node: Arc::new(Node { channel, ..(*self.node).clone() }), below: self.below.clone() }
+        Self { node: Node { channel, ..self.node.clone() }, below: self.below.clone() }
     }
 
     fn with_run(&self, run: &[u8]) -> Self {
-        Self { node: Arc::new(Node { run: Run::new(run), ..(*self.node).clone() }), below: self.below.clone() }
+        Self { node: Node { run: Run::new(run), ..self.node.clone() }, below: self.below.clone() }
     }
 
     /// This tree under a node that its run's first `common` bytes lead to, and beside it a channel at `path` from there.
@@ -253,13 +257,13 @@ impl Tree {
         self.node.channel.is_none() && self.node.star.is_none() && self.below.is_empty()
     }
 
-    /// Nodes, this one's included, and the bytes of nodes and slots. Panics if there is a node that nothing needs.
+    /// Nodes, this one's included, and their bytes. Panics if there is a node that nothing needs.
     pub(crate) fn size(&self) -> (usize, usize) {
         let mut below: Vec<Self> = self.node.star.as_deref().cloned().into_iter().collect();
         self.below.for_each(&mut |entry| below.push(Self::from(entry)));
         let run = self.node.run.as_bytes();
         assert!(run.is_empty() || self.node.channel.is_some() || below.len() > 1, "only a way to the next node");
-        let own = (1, size_of::<Node>() + run.len() + size_of::<Self>());
+        let own = (1, size_of::<Self>() + run.len());
         below.iter().map(Self::size).fold(own, |(nodes, bytes), (more, larger)| (nodes + more, bytes + larger))
     }
 }

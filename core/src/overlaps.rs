@@ -12,7 +12,7 @@ use crate::sync::Swap;
 /// Those of a hub's filters whose patterns [overlap](Filter::overlaps), and how many subscriptions have each. All other
 /// subscriptions are counted by their channels; these would be counted more than once there.
 pub(crate) struct Overlaps {
-    all: Swap<Hamt<Overlap>>,
+    all: Swap<Hamt<Arc<Overlap>>>,
     /// Keyed: subscribers choose the filters.
     hasher: RandomState,
 }
@@ -51,7 +51,7 @@ impl Overlaps {
 
     fn edit(&self, filter: &Filter, edit: impl Fn(usize) -> usize) {
         let hash = self.hasher.hash_one(filter) as u32;
-        let is = |overlap: &Overlap| overlap.filter == *filter;
+        let is = |overlap: &Arc<Overlap>| overlap.filter == *filter;
         loop {
             let all = self.all.load();
             let old = all.view().find(hash, |overlap| is(overlap).then_some(overlap.subscriptions));

@@ -3,6 +3,8 @@
 //! What is left of a path is its end, from a slash on: of `/pets/dogs` first all, then `/dogs`, then nothing. The root is
 //! a path of which nothing is left.
 
+use std::sync::Arc;
+
 use crate::namespace::WILDCARD;
 
 /// Some segments of a pattern, as it has them: `/pets/*`.
@@ -16,7 +18,7 @@ pub(crate) enum Run {
     },
     Long {
         wild: bool,
-        bytes: Box<[u8]>,
+        bytes: Arc<[u8]>,
     },
 }
 
