@@ -13,7 +13,8 @@ pub struct HubConfig {
     /// 64 bits. Set it only where ids are to be known beforehand, as in tests: two histories with one epoch trust each
     /// other's ids, and their clients lose events or get them twice.
     pub epoch: Option<u64>,
-    /// How large namespaces and patterns may be.
+    /// How large namespaces and patterns may be. More than 1,024 segments are not allowed, whatever this says: the stack of the
+    /// thread that takes a path away must hold it.
     pub limits: Limits,
     /// How large the filter of one subscription may be.
     pub filter_limits: FilterLimits,

@@ -9,8 +9,8 @@ use crate::pattern::Pattern;
 
 /// How large a filter may be, all of its patterns together.
 ///
-/// Patterns become paths in the hub's trie. The limit on segments bounds how many nodes one subscription makes the hub hold;
-/// the limit on wildcards, how many of these paths one event may have to go down: one, and one more for each wildcard.
+/// Patterns become paths in the hub's trie. The limit on segments bounds how many segments an event is held against for one
+/// subscription; the limit on wildcards, how many of these paths it may have to go down: one, and one more for each wildcard.
 ///
 /// By default 100 patterns with 1,024 segments in all, 128 of which may be wildcards. A pattern of 64 wildcards alone is
 /// within that: it is one path.

@@ -12,6 +12,7 @@ use crate::event::{Event, EventError, EventId, Prepared};
 use crate::filter::{Filter, FilterError, FilterLimits};
 use crate::membership::Membership;
 use crate::namespace::{Limits, Namespace, NamespaceError};
+use crate::node::MOST_SEGMENTS;
 use crate::pattern::Pattern;
 use crate::resumes::Resumes;
 use crate::subscription::Subscription;
@@ -32,7 +33,8 @@ impl Hub {
     /// A hub without channels, whose first event will have the sequence 1.
     #[must_use]
     pub fn new(config: HubConfig) -> Self {
-        let HubConfig { limits, filter_limits, max_frame_bytes, .. } = config;
+        let HubConfig { mut limits, filter_limits, max_frame_bytes, .. } = config;
+        limits.segments = limits.segments.min(MOST_SEGMENTS);
         Self { engine: Arc::new(Engine::new(&config)), limits, filter_limits, max_frame_bytes }
     }
 

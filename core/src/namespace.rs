@@ -8,7 +8,7 @@ use std::str::FromStr;
 /// The defaults are those of the server's interface: 64 segments, 256 bytes a segment, 1,024 bytes in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most segments in a path.
+    /// Most segments in a path. A hub allows at most 1,024.
     pub segments: usize,
     /// Most bytes in one segment.
     pub segment_bytes: usize,

@@ -5,30 +5,22 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use crate::filter::Filter;
-use crate::hamt::{Hamt, Named};
+use crate::hamt::Hamt;
 use crate::namespace::Namespace;
 use crate::sync::Swap;
 
 /// Those of a hub's filters whose patterns [overlap](Filter::overlaps), and how many subscriptions have each. All other
 /// subscriptions are counted by their channels; these would be counted more than once there.
 pub(crate) struct Overlaps {
-    all: Swap<Hamt<Overlap>>,
+    all: Swap<Hamt<Arc<Overlap>>>,
     /// Keyed: subscribers choose the filters.
     hasher: RandomState,
 }
 
 /// One of these filters.
 struct Overlap {
-    /// As the filter is written.
-    name: String,
     filter: Filter,
     subscriptions: usize,
-}
-
-impl Named for Overlap {
-    fn name(&self) -> &[u8] {
-        self.name.as_bytes()
-    }
 }
 
 impl Overlaps {
@@ -49,24 +41,24 @@ impl Overlaps {
     /// Subscriptions, of these, that get the events of `namespace`.
     pub(crate) fn covering(&self, namespace: &Namespace) -> usize {
         let mut covering = 0;
-        self.all.load().for_each(&mut |overlap| {
-            if overlap.filter.covers(namespace) {
-                covering += overlap.subscriptions;
+        self.all.load().for_each(&mut |entry| {
+            if entry.item.filter.covers(namespace) {
+                covering += entry.item.subscriptions;
             }
         });
         covering
     }
 
     fn edit(&self, filter: &Filter, edit: impl Fn(usize) -> usize) {
-        let name = filter.to_string();
-        let hash = self.hasher.hash_one(name.as_bytes());
+        let hash = self.hasher.hash_one(filter) as u32;
+        let is = |overlap: &Arc<Overlap>| overlap.filter == *filter;
         loop {
             let all = self.all.load();
-            let old = all.get(hash, name.as_bytes());
-            let new = match edit(old.map_or(0, |old| old.subscriptions)) {
-                0 => all.without(hash, name.as_bytes()),
+            let old = all.view().find(hash, |overlap| is(overlap).then_some(overlap.subscriptions));
+            let new = match edit(old.map_or(0, |(_, subscriptions)| subscriptions)) {
+                0 => all.without(hash, &is),
                 subscriptions => {
-                    all.with(hash, Arc::new(Overlap { name: name.clone(), filter: filter.clone(), subscriptions }))
+                    all.with(hash, Arc::new(Overlap { filter: filter.clone(), subscriptions }), Hamt::new(), &is)
                 }
             };
             if self.all.replace(&all, Arc::new(new)) {

@@ -1,33 +1,25 @@
 //! Which channels get the events of a namespace.
 //!
-//! ```text
-//!   /            the channel of `/`
-//!   ├─ pets      the channel of `/pets`
-//!   │  ├─ dogs   the channel of `/pets/dogs`
-//!   │  └─ *      the channel of `/pets/*`
-//!   └─ time      the channel of `/time`
-//! ```
-//!
-//! An event's channels are those met on the way down its namespace, stars included. The trie is an immutable value
-//! behind one pointer: a reader loads it and walks plain nodes; a writer builds a new version, copying the nodes on its
-//! path, and swaps it in, or begins again if another writer was faster. No node ever changes, so there is nothing to
-//! unlink, and every snapshot is whole.
+//! An event's channels are those met on the way down its namespace, stars included, in a tree of nodes ([`node`](crate::node)).
+//! The tree is an immutable value behind one pointer: a reader loads it and walks plain nodes; a writer builds a new version,
+//! copying what is on its path, and swaps it in, or begins again if another writer was faster. No node ever changes, so there
+//! is nothing to unlink, and every snapshot is whole.
 
 use std::sync::Arc;
 
 use ahash::RandomState;
-use smallvec::SmallVec;
 
 use crate::channel::Channel;
-use crate::hamt::{Hamt, Named};
 use crate::log::{Origin, Past};
 use crate::namespace::Namespace;
+use crate::node::Tree;
 use crate::pattern::Pattern;
+use crate::run::whole;
 use crate::sync::{AtomicUsize, Ordering, Swap};
 
 /// The channels of a hub, by their patterns.
 pub(crate) struct Trie {
-    root: Swap<Node>,
+    root: Swap<Tree>,
     /// Keyed: subscribers choose the names.
     hasher: RandomState,
     /// Places with a channel. Counted before a channel is put into an empty place, and until after it is taken out, so
@@ -41,7 +33,7 @@ pub(crate) struct Trie {
 impl Trie {
     pub(crate) fn new(max_channels: usize, past: Past) -> Self {
         Self {
-            root: Swap::new(Arc::new(Node::named(b""))),
+            root: Swap::new(Arc::new(Tree::empty())),
             hasher: RandomState::new(),
             channels: AtomicUsize::new(0),
             max_channels,
@@ -57,10 +49,11 @@ impl Trie {
     /// - the newcomer comes before that: there is no room, as if the other were still there. Only who comes to a channel that
     ///   is retired and not taken out yet takes its place over, and needs no room.
     pub(crate) fn join(&self, pattern: &Pattern) -> Option<Arc<Channel>> {
+        let path = whole(pattern.as_str());
         let (mut new, mut has_room) = (None, false);
         let joined = loop {
             let root = self.root.load();
-            let found = root.find(pattern, &self.hasher);
+            let found = root.find(path, &self.hasher);
             if let Some(channel) = found.filter(|channel| channel.try_join()) {
                 break channel.clone();
             }
@@ -73,7 +66,7 @@ impl Trie {
                 }
             }
             let channel = new.get_or_insert_with(|| Arc::new(Channel::with_one_member(pattern.clone(), &self.origin)));
-            let grown = root.edited(&mut pattern.segments(), &self.hasher, Some(channel.clone()));
+            let grown = root.edited(path, &self.hasher, Some(channel.clone()));
             if self.root.replace(&root, Arc::new(grown)) {
                 has_room &= takes_over; // Otherwise it is spent.
                 break channel.clone();
@@ -88,14 +81,15 @@ impl Trie {
 
     /// Takes a retired channel out.
     pub(crate) fn remove(&self, channel: &Arc<Channel>) {
+        let path = whole(channel.pattern().as_str());
         loop {
             let root = self.root.load();
-            let found = root.find(channel.pattern(), &self.hasher);
+            let found = root.find(path, &self.hasher);
             if !found.is_some_and(|found| Arc::ptr_eq(found, channel)) {
                 // A newcomer found it retired and put its own in this place.
                 return;
             }
-            let pruned = root.edited(&mut channel.pattern().segments(), &self.hasher, None);
+            let pruned = root.edited(path, &self.hasher, None);
             if self.root.replace(&root, Arc::new(pruned)) {
                 return self.give_room_back();
             }
@@ -131,127 +125,15 @@ impl Trie {
 
 /// The whole trie at one moment.
 pub(crate) struct Snapshot<'a> {
-    root: Arc<Node>,
+    root: Arc<Tree>,
     hasher: &'a RandomState,
 }
 
 impl Snapshot<'_> {
     /// Calls `each` for every channel that must get the events of `namespace`, once.
     #[inline]
-    pub(crate) fn for_each_match(&self, namespace: &Namespace, mut each: impl FnMut(&Arc<Channel>)) {
-        self.root.walk(namespace.segments(), self.hasher, &mut |node| {
-            if let Some(channel) = &node.channel {
-                each(channel);
-            }
-        });
-    }
-}
-
-/// A segment of some pattern, and what hangs below it.
-#[derive(Clone)]
-struct Node {
-    /// In the node, not behind a pointer: a lookup among a million siblings pays for each cache line it touches.
-    name: SmallVec<[u8; 24]>,
-    channel: Option<Arc<Channel>>,
-    /// Where any one segment leads to.
-    star: Option<Arc<Node>>,
-    children: Hamt<Node>,
-}
-
-impl Named for Node {
-    #[inline]
-    fn name(&self) -> &[u8] {
-        &self.name
-    }
-}
-
-impl Node {
-    fn named(name: &[u8]) -> Self {
-        Self { name: SmallVec::from_slice(name), channel: None, star: None, children: Hamt::new() }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.channel.is_none() && self.star.is_none() && self.children.is_empty()
-    }
-
-    fn find(&self, pattern: &Pattern, hasher: &RandomState) -> Option<&Arc<Channel>> {
-        let mut node = self;
-        for segment in pattern.segments() {
-            node = match segment {
-                None => node.star.as_ref()?,
-                Some(name) => node.children.get(hasher.hash_one(name.as_bytes()), name.as_bytes())?,
-            };
-        }
-        node.channel.as_ref()
-    }
-
-    /// Calls `each` for every node on the way down, stars included.
-    #[inline]
-    fn walk<'a, I: Iterator<Item = &'a str> + Clone>(
-        &self,
-        mut segments: I,
-        hasher: &RandomState,
-        each: &mut impl FnMut(&Self),
-    ) {
-        let mut node = self;
-        loop {
-            each(node);
-            let Some(segment) = segments.next() else { return };
-            if let Some(star) = &node.star {
-                star.branch_off(segments.clone(), hasher, each);
-            }
-            if node.children.is_empty() {
-                return;
-            }
-            let name = segment.as_bytes();
-            let Some(child) = node.children.get(hasher.hash_one(name), name) else { return };
-            node = child;
-        }
-    }
-
-    /// The walk below a star, which is rare, beside the walk below the name. At most as deep as the namespace.
-    #[inline(never)]
-    fn branch_off<'a, I: Iterator<Item = &'a str> + Clone>(
-        &self,
-        segments: I,
-        hasher: &RandomState,
-        each: &mut impl FnMut(&Self),
-    ) {
-        self.walk(segments, hasher, each);
-    }
-
-    /// This node with the channel below it, at `segments`, set or taken away; branches that lead nowhere are pruned.
-    fn edited<'a>(
-        &self,
-        segments: &mut impl Iterator<Item = Option<&'a str>>,
-        hasher: &RandomState,
-        channel: Option<Arc<Channel>>,
-    ) -> Self {
-        let mut node = self.clone();
-        match segments.next() {
-            None => node.channel = channel,
-            Some(None) => {
-                let star = match &self.star {
-                    Some(star) => star.edited(segments, hasher, channel),
-                    None => Self::named(b"*").edited(segments, hasher, channel),
-                };
-                node.star = (!star.is_empty()).then(|| Arc::new(star));
-            }
-            Some(Some(name)) => {
-                let name = name.as_bytes();
-                let hash = hasher.hash_one(name);
-                let child = match self.children.get(hash, name) {
-                    Some(child) => child.edited(segments, hasher, channel),
-                    None => Self::named(name).edited(segments, hasher, channel),
-                };
-                node.children = if child.is_empty() {
-                    self.children.without(hash, name)
-                } else {
-                    self.children.with(hash, Arc::new(child))
-                };
-            }
-        }
-        node
+    pub(crate) fn for_each_match(&self, namespace: &Namespace, each: impl FnMut(&Arc<Channel>)) {
+        self.root.walk(whole(namespace.as_str()), self.hasher, |_, _| (), each);
     }
 }
 
@@ -263,6 +145,7 @@ mod tests {
 
     use super::*;
     use crate::filter::{Filter, FilterLimits};
+    use crate::run::{Run, segments};
 
     fn matches(trie: &Trie, namespace: &Namespace) -> Vec<String> {
         let mut found = Vec::new();
@@ -282,10 +165,15 @@ mod tests {
             .prop_map(|segments| format!("/{}", segments.join("/")))
     }
 
-    /// Nodes that an event of this namespace visits.
+    /// What an event of this namespace costs: the root, and each segment of a node's run that is held against one of its own.
     fn visits(trie: &Trie, namespace: &Namespace) -> usize {
-        let mut visits = 0;
-        trie.root.load().walk(namespace.segments(), &trie.hasher, &mut |_| visits += 1);
+        let mut visits = 1;
+        let compare = |run: &Run, path: &[u8]| {
+            let pairs: Vec<_> = segments(run.as_bytes()).zip(segments(path)).collect();
+            let differs = pairs.iter().position(|(wanted, segment)| *wanted != b"*" && wanted != segment);
+            visits += differs.map_or(pairs.len(), |index| index + 1);
+        };
+        trie.root.load().walk(whole(namespace.as_str()), &trie.hasher, compare, |_| ());
         visits
     }
 
@@ -320,6 +208,26 @@ mod tests {
         assert!(visits <= (1 + segments).min(65 * (1 + stars)), "{visits} visits");
     }
 
+    #[test]
+    fn strangers_patterns_cost_nodes_by_their_number_and_not_by_their_depth() {
+        let trie = Trie::new(usize::MAX, Past::Kept);
+        let mut seed = 1u64;
+        let mut pattern = || {
+            let names = (0..64).map(|_| {
+                seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                if seed >> 63 == 0 { "a" } else { "*" }
+            });
+            Pattern::parse(&format!("/{}", names.collect::<Vec<_>>().join("/"))).unwrap()
+        };
+        let channels: Vec<_> = (0..100).map(|_| trie.join(&pattern()).unwrap()).collect();
+        let (nodes, bytes) = trie.root.load().size();
+        assert!(nodes <= 1 + 2 * channels.len(), "{nodes} nodes");
+        let paths = channels.iter().map(|channel| channel.pattern().as_str().len()).sum::<usize>();
+        assert!(bytes <= paths + 100 * nodes, "{bytes} bytes for patterns of {paths}");
+        channels.iter().for_each(|channel| leave(&trie, channel));
+        assert!(trie.root.load().is_empty());
+    }
+
     proptest! {
         /// An event visits at most each node once, and at each depth at most one node and one more for each wildcard.
         #[test]
@@ -338,15 +246,19 @@ mod tests {
             prop_assert!(visits(&trie, &namespace) <= (1 + segments).min(depths * (1 + wildcards)));
         }
 
-        /// Joins and leaves in any order, against the rule `Pattern::covers` and a count for each pattern.
+        /// Joins and leaves in any order, against the rule `Pattern::covers` and a count for each pattern; and the trie is as if
+        /// who has left had never been.
         #[test]
         fn a_namespace_finds_the_patterns_that_cover_it(
-            steps in prop::collection::vec((path(0..=4, &["a", "b", "*"]), any::<bool>()), 0..60),
-            namespaces in prop::collection::vec(path(0..=5, &["a", "b", "c"]), 20),
+            steps in prop::collection::vec((path(0..=8, &["a", "a", "a", "b", "*"]), any::<bool>()), 0..60),
+            namespaces in prop::collection::vec(path(0..=9, &["a", "a", "a", "b", "c"]), 20),
         ) {
+                let namespaces: Vec<_> = namespaces.iter().map(|path| Namespace::parse(path).unwrap()).collect();
             let trie = Trie::new(usize::MAX, Past::Kept);
-            let mut members: BTreeMap<Pattern, Vec<Arc<Channel>>> = BTreeMap::new();
-            for (path, join) in steps {
+                let mut members: BTreeMap<Pattern, Vec<Arc<Channel>>> = BTreeMap::new();
+            // Those who are left at the end leave in the order in which they came.
+            let leavers: Vec<_> = steps.iter().map(|(path, _)| (path.clone(), false)).collect();
+            for (step, (path, join)) in steps.into_iter().chain(leavers.clone()).chain(leavers).enumerate() {
                 let pattern = Pattern::parse(&path).unwrap();
                 let group = members.entry(pattern.clone()).or_default();
                 if join {
@@ -356,17 +268,22 @@ mod tests {
                 }
                 members.retain(|_, group| !group.is_empty());
                 prop_assert_eq!(trie.channels(), members.len());
+                if step % 8 == 0 {
+                    let fresh = Trie::new(usize::MAX, Past::Kept);
+                    members.keys().for_each(|pattern| drop(fresh.join(pattern)));
+                    prop_assert_eq!(trie.root.load().size(), fresh.root.load().size());
+                    for namespace in &namespaces {
+                        let covering = members.keys().filter(|pattern| pattern.covers(namespace));
+                        let expected: Vec<_> = covering.map(ToString::to_string).collect();
+                        prop_assert_eq!(matches(&trie, namespace), expected);
+                    }
+                }
             }
-            for namespace in namespaces {
-                let namespace = Namespace::parse(&namespace).unwrap();
-                let covering = members.keys().filter(|pattern| pattern.covers(&namespace));
-                let expected: Vec<_> = covering.map(ToString::to_string).collect();
-                prop_assert_eq!(matches(&trie, &namespace), expected);
-            }
-            for (_, group) in members {
+            for group in members.values() {
                 group.iter().for_each(|channel| leave(&trie, channel));
             }
             prop_assert!(trie.root.load().is_empty());
+            prop_assert_eq!(trie.root.load().size(), Tree::empty().size());
         }
     }
 }

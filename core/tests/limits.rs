@@ -9,7 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sse_core::{Event, Filter, FilterError, FilterLimits, Hub, HubConfig, Pattern, SubscribeError, Subscription};
+use sse_core::{
+    Event, EventError, Filter, FilterError, FilterLimits, Hub, HubConfig, Limits, Namespace, NamespaceError, Pattern,
+    SubscribeError, Subscription,
+};
 
 fn hub(max_channels: usize, history_bytes: usize) -> Hub {
     Hub::new(HubConfig { max_channels, history_bytes, ..HubConfig::default() })
@@ -189,4 +192,28 @@ fn a_hub_holds_filters_to_its_own_limits() {
     assert_eq!(refused(&["/a/b/c/d/e"]), Some(FilterError::TooManySegments { segments: 5, limit: 4 }));
     assert_eq!(refused(&["/*/*"]), Some(FilterError::TooManyWildcards { wildcards: 2, limit: 1 }));
     assert_eq!(hub.channels(), 0);
+}
+
+/// A drop goes as deep as the trie does: here within a quarter of the stack that std gives a thread.
+#[test]
+fn a_hub_bounds_the_depth_of_its_paths() {
+    let limits = Limits { segments: usize::MAX, segment_bytes: 1, bytes: usize::MAX };
+    let filter_limits = FilterLimits { segments: usize::MAX, ..FilterLimits::default() };
+    let hub = Hub::new(HubConfig { limits, filter_limits, ..HubConfig::default() });
+    assert_eq!(hub.limits().segments, 1024);
+    let parse = |path: &str| Filter::parse_within(path, &limits).unwrap();
+    let refused = hub.subscribe(parse(&"/a".repeat(1025)), Waker::noop().clone()).map(drop);
+    assert_eq!(refused, Err(SubscribeError::Pattern(NamespaceError::TooDeep { limit: 1024 })));
+    let published = hub.publish(&Event::new(&"/a".repeat(1025), "too deep"));
+    assert_eq!(published, Err(EventError::Namespace(NamespaceError::TooDeep { limit: 1024 })));
+
+    // A node for each segment.
+    let filters: Vec<Filter> = (1..=1024).map(|depth| parse(&"/a".repeat(depth))).collect();
+    let deep = thread::Builder::new().stack_size(512 << 10).spawn(move || {
+        let others: Vec<_> = filters.iter().map(|filter| subscribe(&hub, filter).unwrap()).collect();
+        assert_eq!(hub.subscriptions(&Namespace::parse_within(&"/a".repeat(1024), &limits).unwrap()), 1024);
+        drop(others);
+        assert_eq!(hub.channels(), 0);
+    });
+    deep.unwrap().join().unwrap();
 }
