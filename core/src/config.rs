@@ -28,8 +28,9 @@ pub struct HubConfig {
     /// Events that publishers may be ahead of delivery, rounded up to a power of two.
     pub queue_events: usize,
     /// Bytes of past events that are kept for readers who come back, namespaces and ids included. As much again by half is
-    /// kept of the channels' own logs. Blocks of it that someone has searched have an index, of ten bytes for each event: a
-    /// tenth of what events of 80 bytes take, and at most a quarter. 0, the default: no history, and frames without `id:` lines.
+    /// kept of the channels' own logs. Once a reader has searched it, it has indexes of ten bytes for each event beside it:
+    /// that is a tenth of what events of 80 bytes take, and a quarter for the smallest. 0, the default: no history, and
+    /// frames without `id:` lines.
     pub history_bytes: usize,
     /// How long past events are kept at most, by the time told to [`Hub::trim`](crate::Hub::trim). Without limit by
     /// default.
