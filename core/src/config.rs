@@ -29,8 +29,9 @@ pub struct HubConfig {
     /// Events that publishers may be ahead of delivery, rounded up to a power of two.
     pub queue_events: usize,
     /// Bytes of past events that are kept for readers who come back, namespaces and ids included. As much again by half is
-    /// kept of the channels' own logs. Blocks of it that someone has searched have an index, of ten bytes for each event: a
-    /// tenth of what events of 80 bytes take, and at most a quarter. 0, the default: no history, and frames without `id:` lines.
+    /// kept of the channels' own logs. Once a reader has searched it, it has indexes of ten bytes for each event beside it:
+    /// that is a tenth of what events of 80 bytes take, and a quarter for the smallest. 0, the default: no history, and
+    /// frames without `id:` lines.
     pub history_bytes: usize,
     /// Without history: most bytes that slow readers keep of all channels' logs. 64 MiB by default. Beyond it the oldest go, and a reader that has
     /// not read them is told of a gap. (With history it is half of `history_bytes`, and what logs no longer have is read from there.)

@@ -9,10 +9,10 @@
 //!
 //! The chain is an immutable value behind one pointer, as the trie is: a new block makes a new chain, with the oldest
 //! blocks left out that are too much. A reader keeps no place here but a sequence; it looks it up, by binary search
-//! among blocks and within one, and is given a slice. So whoever reads slowly, or not at all, holds nothing but that.
+//! among blocks and within one, and is given a slice. So a reader that is slow, or doesn't read, holds only that.
 //!
-//! The writer makes no index: the first reader that searches a full block makes that block's, for all who come after. So
-//! what a replay costs is what it gives, and a few steps for each block, whatever others have published.
+//! The writer makes no index: the first reader that searches a full block makes it, for all who come after. So a replay
+//! costs what it gives, and a few steps for each block, whatever others have published.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::sync::Swap;
 /// Moments remembered to know how old events are: they are forgotten at most a 64th of the journal's age late.
 const MARKS: u32 = 64;
 
-/// All events, up to so many bytes and so old. One writer at a time (whoever drains), any number of readers.
+/// All events, up to so many bytes and so old. One writer at a time (the drainer), any number of readers.
 pub(crate) struct Journal {
     chain: Swap<Chain>,
     /// Oldest first. The writer's own.
@@ -235,8 +235,8 @@ mod tests {
             }
         }
 
-        /// Against a `Vec`, for any patterns, frames of any size, and a reader who comes back between other events: each
-        /// slice is what is covered up to where it says, each event once and in order; or it is what is gone.
+        /// Against a `Vec`, for any patterns, frames of any size, and a reader who comes back between other events:
+        /// each slice is what is covered up to where it says, each event once and in order; or it is what is gone.
         #[test]
         fn a_slice_is_what_the_patterns_cover(
             most_bytes in 256usize..600_000,

@@ -37,7 +37,7 @@ pub(crate) struct Entry<'a> {
 impl Block {
     /// A block that begins with this event, in a journal of so many bytes.
     pub(crate) fn beginning_with(namespace: &str, frame: [&[u8]; 2], sequence: u64, most_bytes: usize) -> Self {
-        // An index counts entries by 16 bits; each takes a length and a slash at least, and a larger block has one entry.
+        // An index counts entries by 16 bits. Each takes a length and a slash at least; a larger block has one entry.
         const { assert!(LAST_BLOCK_BYTES / (LENGTH_BYTES + 1) <= 1 << u16::BITS) };
         let usual = (most_bytes / SHARE_OF_BLOCK).clamp(LEAST_BLOCK_BYTES, LAST_BLOCK_BYTES);
         let length = LENGTH_BYTES + namespace.len() + frame[0].len() + frame[1].len();
@@ -51,7 +51,7 @@ impl Block {
     /// Appends an event, whose frame is given in two pieces, or says that it does not fit.
     #[inline]
     pub(crate) fn append(&self, namespace: &str, frame: [&[u8]; 2], sequence: u64) -> Result<(), Full> {
-        // A namespace is far shorter than 4 GiB: `Limits` are counted in usize, but paths of that size are in no memory.
+        // A namespace is far shorter than 4 GiB: `Limits` are counted in usize, but no memory has paths of that size.
         let length = (namespace.len() as u32).to_ne_bytes();
         self.segment.append(&[&length, namespace.as_bytes(), frame[0], frame[1]], sequence)
     }
@@ -85,8 +85,8 @@ impl Block {
         self.index.get().map(|index| &**index)
     }
 
-    /// Makes the index of a block to which nothing more is appended, of which this is the view. Two readers may do it at
-    /// once, and one of the two stays: they are the same.
+    /// Makes the index of a block to which nothing more is appended, of which this is the view. Two readers may do it
+    /// at once, and one of the two stays: they are the same.
     #[cold]
     pub(crate) fn make_index(&self, view: View<'_>, hasher: &SegmentHasher) -> &JournalIndex {
         let namespaces = (0..view.frames()).map(|index| parse_entry(view.frame(index)).namespace);

@@ -11,10 +11,10 @@
 //!                                  └─────── /pets/dogs ────┘           that stand side by side
 //! ```
 //!
-//! So what is at or below a path is a range of keys, found by binary search among numbers. Namespaces that are the same
-//! in as many segments as a key has are in order of the rest of their bytes, and are searched by it. Different segments
-//! may have the same hash: a range may hold strangers, and who asks looks at each entry. The hashes are seeded, so that
-//! those who choose names can't choose which are the same.
+//! So what is at or below a path is a range of keys, found by binary search among numbers. Namespaces with the same key
+//! are in the order of the bytes after it, and are searched by these. Different segments may have the same hash. So a
+//! range may have entries of other namespaces, and the reader looks at each entry. The hashes are seeded, so that a publisher
+//! can't choose names with the same hash.
 
 use ahash::RandomState;
 
@@ -138,8 +138,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a `Vec`: what is at or below a path is found, and nothing else; but that the segments that are too deep
-        /// for a key are told apart by their bytes alone, so that `/a-` is below `/a` there.
+        /// Against a `Vec`: what is at or below a path is found, and nothing else. Only the segments that are too deep
+        /// for a key are compared as bytes, so that `/a-` is below `/a` there.
         #[test]
         fn what_is_below_a_path_is_found(
             namespaces in prop::collection::vec("(/([ab]|a-|é)){1,8}|/", 0..60),
@@ -151,7 +151,8 @@ mod tests {
             let mut found = index.find(&probe, |entry| namespaces[usize::from(entry)].as_bytes()).to_vec();
             found.sort_unstable();
             let is_deep = path.matches('/').count() > LEVELS as usize;
-            let is_due = |namespace: &str| if is_deep { namespace.starts_with(&path) } else { is_below(namespace, &path) };
+            let is_due =
+                |namespace: &str| if is_deep { namespace.starts_with(&path) } else { is_below(namespace, &path) };
             let due = (0..).zip(&namespaces).filter(|(_, namespace)| is_due(namespace));
             prop_assert_eq!(found, due.map(|(entry, _)| entry).collect::<Vec<u16>>());
         }

@@ -7,8 +7,8 @@
 //!                                                           a large frame: a slice by itself, in the journal's block
 //! ```
 //!
-//! In a block that no longer grows only entries are looked at that its index names, unless these are so many that the
-//! index would not help. What is done for one slice is bounded, whatever is found: `SLICE_LOOKS`, `SLICE_BYTES`.
+//! In a block that no longer grows, only the entries that its index names are looked at. If these are many, all entries
+//! are looked at. What is done for one slice is bounded, whatever is found: `SLICE_LOOKS`, `SLICE_BYTES`.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -24,8 +24,8 @@ const SLICE_BYTES: usize = 62 << 10;
 /// A frame of so many bytes is shared, not copied: a reader that is blocked within it holds no copy of its own.
 const SHARED_BYTES: usize = 16 << 10;
 
-/// Steps taken for a reader at a time, some 25 ns each: about a tenth of a millisecond. A block's index may be made, which
-/// takes a millisecond at most, in addition: once for all readers.
+/// Steps taken for a reader at a time, some 25 ns each: about a tenth of a millisecond. One index of a block may be made
+/// in addition: 0.2 ms for events of 80 bytes, once for all readers.
 pub(crate) const SLICE_LOOKS: usize = 4096;
 
 /// Steps that it takes to find one path in an index.
@@ -34,7 +34,7 @@ const PROBE_LOOKS: usize = 2;
 /// Steps that it takes to index one entry.
 const INDEX_LOOKS: usize = 2;
 
-/// If more than one in so many entries are to be looked at, all of them are.
+/// If more than one in so many entries of a block would be looked at, all of them are.
 const DENSE: usize = 4;
 
 /// What a slice came to.
@@ -107,21 +107,22 @@ impl<'a> SliceBuilder<'a> {
         ControlFlow::Continue(())
     }
 
-    /// The entries that have to be looked at, in order; `None` if they are so many that it may as well be all of them.
+    /// The entries that have to be looked at, in order; `None` if they are many, or the block is small: then all are.
     fn candidates(&mut self, block: &Block, view: View<'_>, entries: Range<usize>) -> Option<Vec<u16>> {
         let probes = self.probes.as_ref().filter(|probes| probes.len() < entries.len())?;
         let index = block.index().unwrap_or_else(|| {
             self.looks += INDEX_LOOKS * view.frames();
             block.make_index(view, self.hasher)
         });
-        let mut candidates = Vec::new();
+        let (mut candidates, mut found_in_all) = (Vec::new(), 0);
         for probe in probes {
             self.looks += PROBE_LOOKS;
             let found = index.find(probe, |entry| parse_entry(view.frame(usize::from(entry))).namespace);
-            candidates.extend(found.iter().filter(|entry| usize::from(**entry) >= entries.start));
-            if candidates.len() > entries.len() / DENSE {
+            found_in_all += found.len();
+            if found_in_all > view.frames() / DENSE {
                 return None;
             }
+            candidates.extend(found.iter().filter(|entry| usize::from(**entry) >= entries.start));
         }
         // Sorting takes far less than looking at each.
         candidates.sort_unstable();

@@ -27,7 +27,7 @@ impl<'a> PatternSet<'a> {
         Self { patterns, has_wildcards }
     }
 
-    /// Paths such that all that is covered is at or below one of them; none is below another. The empty one is the root.
+    /// Paths, none below another: all that is covered is at or below one of them. The empty one is the root.
     pub(crate) fn places(&self) -> Vec<&'a str> {
         let mut places = self.patterns.clone();
         if self.has_wildcards {
@@ -138,7 +138,9 @@ mod tests {
                 pattern.segments().map_while(|segment| Some(["/", segment?].concat())).collect()
             };
             let prefixes: Vec<String> = patterns.iter().map(literal).collect();
-            let is_within = |path: &str, other: &str| path != other && begins_with_segments(path.as_bytes(), other.as_bytes());
+            let is_within = |path: &str, other: &str| {
+                path != other && begins_with_segments(path.as_bytes(), other.as_bytes())
+            };
             let is_place = |path: &&String| !prefixes.iter().any(|other| is_within(path, other));
             let due: BTreeSet<&str> = prefixes.iter().filter(is_place).map(String::as_str).collect();
             let places = set.places();
