@@ -2,6 +2,7 @@
 //!
 //! With `-- --test` everything runs once and nothing is measured; the crowds are small then.
 
+mod async_readers;
 mod crowd;
 mod cursor;
 mod encode;
@@ -18,5 +19,6 @@ fn main() {
     subscribe::bench(&mut criterion);
     cursor::bench(&mut criterion);
     head::bench(&mut criterion);
+    async_readers::bench(&mut criterion);
     criterion.final_summary();
 }

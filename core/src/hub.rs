@@ -15,7 +15,7 @@ use crate::namespace::{Limits, Namespace, NamespaceError};
 use crate::pattern::Pattern;
 use crate::resumes::Resumes;
 use crate::subscription::Subscription;
-use crate::watchers::WatcherId;
+use crate::watchers::Watcher;
 
 /// The engine: takes events from any thread, and gives each to all whom it concerns, in one order.
 ///
@@ -190,12 +190,12 @@ impl fmt::Debug for Hub {
 /// An event loop's word that it drains what others leave; dropping it resigns.
 pub struct Driver {
     engine: Arc<Engine>,
-    watcher: WatcherId,
+    watcher: Arc<Watcher>,
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.engine.drivers.leave(self.watcher);
+        self.engine.drivers.leave(&self.watcher);
         // What was left to this driver, and not begun.
         self.engine.drain_or_hand_on();
     }
