@@ -81,8 +81,6 @@ impl Crowd {
     /// The time that so many rounds take.
     fn run(&self, rounds: u64, deliveries: usize, publish: impl Fn()) -> Duration {
         self.runtime.block_on(async {
-            // Everyone is there and waits.
-            tokio::task::yield_now().await;
             let start = Instant::now();
             for _ in 0..rounds {
                 self.round.left.store(deliveries, Ordering::Relaxed); // one thread

@@ -12,7 +12,7 @@ use crate::segment::Segment;
 use crate::subscription::Subscription;
 
 /// Yields all that is ready as one piece that shares the log's own bytes: nothing is copied but what is replayed. It
-/// never ends.
+/// ends when the hub is [closed](crate::Hub::close).
 ///
 /// A consumer that does not poll falls behind; [`Subscription::lag`] tells how far, and what to do about it is the
 /// consumer's to say.
@@ -26,6 +26,8 @@ impl Stream for Subscription {
             if this.chunk().is_empty() {
                 if this.is_replaying() {
                     cx.waker().wake_by_ref();
+                } else if this.has_ended() {
+                    return Poll::Ready(None);
                 }
                 return Poll::Pending;
             }

@@ -210,6 +210,14 @@ impl Subscription {
         matches!(self.feed, Feed::Replay { .. })
     }
 
+    /// Whether the hub is [closed](crate::Hub::close), and everything that was published is read: nothing more will come.
+    /// Ask when the [`chunk`](Self::chunk) is empty; the reader is woken when it becomes so.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        // Asked in this order: what is delivered by the end is behind the reader, or counts as its lag.
+        self.members.engine.has_ended() && !self.is_catching_up() && self.lag() == 0
+    }
+
     /// Whether the reader is still owed what it had missed when it came back.
     #[must_use]
     pub fn is_catching_up(&self) -> bool {

@@ -132,6 +132,11 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
+    /// Calls `each` for every channel.
+    pub(crate) fn for_each(&self, each: &mut impl FnMut(&Arc<Channel>)) {
+        self.root.for_each(each);
+    }
+
     /// Calls `each` for every channel that must get the events of `namespace`, once.
     #[inline]
     pub(crate) fn for_each_match(&self, namespace: &Namespace, mut each: impl FnMut(&Arc<Channel>)) {
@@ -179,6 +184,13 @@ impl Node {
             };
         }
         node.channel.as_ref()
+    }
+
+    /// Calls `each` for every channel from here down. At most as deep as a pattern.
+    fn for_each(&self, each: &mut impl FnMut(&Arc<Channel>)) {
+        self.channel.iter().for_each(&mut *each);
+        self.star.iter().for_each(|star| star.for_each(each));
+        self.children.for_each(&mut |child| child.for_each(each));
     }
 
     /// Calls `each` for every node on the way down, stars included.
