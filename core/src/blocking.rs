@@ -101,6 +101,9 @@ mod tests {
     use crate::filter::Filter;
     use crate::hub::Hub;
 
+    /// Only a test that fails uses it up.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     fn subscribe(hub: &Hub, last_event_id: Option<&str>) -> Subscription {
         hub.subscribe_with(&Filter::parse("/a").unwrap(), last_event_id, |_| Waker::noop().clone()).unwrap()
     }
@@ -129,9 +132,10 @@ mod tests {
         });
         for number in 0..100 {
             hub.publish(&Event::new("/a", &number.to_string())).unwrap();
-            assert_eq!(read_so_far.recv().unwrap(), format!("data:{number}\n\n").as_bytes());
+            assert_eq!(read_so_far.recv_timeout(PATIENCE).expect("woken"), format!("data:{number}\n\n").as_bytes());
         }
         hub.close();
+        assert_eq!(read_so_far.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected), "woken");
         assert!(reader.join().unwrap());
     }
 
