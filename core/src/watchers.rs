@@ -249,12 +249,14 @@ mod tests {
     fn a_newcomer_takes_the_place_of_who_is_on_the_way_out() {
         for others in [0, 1, FEW, 2 * FEW] {
             let bells: Vec<_> = (0..=others).map(|_| Arc::new(Bell::default())).collect();
+            let wakers: Vec<_> = bells.iter().map(|bell| Waker::from(bell.clone())).collect();
             let watchers = Watchers::new();
-            let old: Vec<_> = bells.iter().map(|bell| watchers.join(Waker::from(bell.clone()))).collect();
+            let old: Vec<_> = wakers.iter().map(|waker| watchers.join(waker.clone())).collect();
             // The leaver comes as far as this before the newcomer comes.
             assert!(old[0].leave());
-            let new = watchers.join(Waker::from(bells[0].clone()));
+            let new = watchers.join(wakers[0].clone());
             assert!(!Arc::ptr_eq(&new, &old[0]));
+            assert!(watchers.list.load().find(&old[0].identity).is_some_and(|found| Arc::ptr_eq(found, &new)));
             // And goes on.
             watchers.remove(&old[0]);
             watchers.wake_all();
@@ -272,6 +274,7 @@ mod tests {
             // How often each has joined, and has been rung.
             let mut joined = vec![0; bells.len()];
             let mut rung = vec![0; bells.len()];
+            let wakers: Vec<_> = bells.iter().map(|bell| Waker::from(bell.clone())).collect();
             let watchers = Watchers::new();
             let mut places: Vec<Vec<_>> = vec![Vec::new(); bells.len()];
             let mut check = |joined: &[usize]| {
@@ -282,7 +285,7 @@ mod tests {
             };
             for (who, joins) in steps {
                 if joins {
-                    places[who].push(watchers.join(Waker::from(bells[who].clone())));
+                    places[who].push(watchers.join(wakers[who].clone()));
                     joined[who] += 1;
                 } else if let Some(watcher) = places[who].pop() {
                     watchers.leave(&watcher);
@@ -299,7 +302,7 @@ mod tests {
                 joined[who] -= 1;
                 check(&joined)?;
             }
-            drop(places);
+            drop((places, wakers));
             prop_assert!(bells.iter().all(|bell| Arc::strong_count(bell) == 1), "their wakers are let go of");
         }
     }
