@@ -2,6 +2,7 @@
 //!
 //! With `-- --test` everything runs once and nothing is measured; the crowds are small then.
 
+mod async_readers;
 mod crowd;
 mod cursor;
 mod encode;
@@ -20,5 +21,6 @@ fn main() {
     cursor::bench(&mut criterion);
     replay::bench(&mut criterion);
     head::bench(&mut criterion);
+    async_readers::bench(&mut criterion);
     criterion.final_summary();
 }

@@ -42,7 +42,7 @@ fn matching(criterion: &mut Criterion, hub: &Hub, paths: &[String], others: usiz
                 let prepared: Vec<Prepared> = (0..batch).map(|_| prepare()).collect();
                 let start = Instant::now();
                 for event in prepared {
-                    hub.publish_prepared(event);
+                    hub.publish_prepared(event).expect("open");
                 }
                 start.elapsed()
             })

@@ -10,6 +10,7 @@
 //!     turn        take a batch ─▶ journal ─▶ match ─▶ append   journal, trie, logs
 //!     complete    all through this sequence is delivered
 //!     wake        each touched channel's watchers, once        watchers
+//!     end         closed, and all is delivered? wake everyone  trie, watchers
 //! ```
 
 use std::collections::hash_map::RandomState;
@@ -30,7 +31,7 @@ use crate::pattern::Pattern;
 use crate::resumes::ResumeCounters;
 use crate::retention::Retention;
 use crate::sequencer::{Finish, Ring, Sequencer};
-use crate::sync::{AtomicBool, AtomicU64, Ordering, pause};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence, pause};
 use crate::trie::Trie;
 use crate::watchers::Watchers;
 
@@ -63,6 +64,10 @@ pub(crate) struct Engine {
     trim_due: AtomicBool,
     /// What the last trim said of the time, in milliseconds.
     trim_ms: AtomicU64,
+    /// No more events are taken. Beside the sequencer's own word, since every reader looks here and that word changes with each event.
+    closed: AtomicBool,
+    /// Everyone is being woken to find the end, or has been.
+    end_told: AtomicBool,
 }
 
 /// Channels that a turn has something new for.
@@ -89,6 +94,8 @@ impl Engine {
             turns: AtomicU64::new(0),
             trim_due: AtomicBool::new(false),
             trim_ms: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            end_told: AtomicBool::new(false),
         }
     }
 
@@ -100,13 +107,14 @@ impl Engine {
         EventId { epoch: self.epoch, sequence }
     }
 
-    /// Queues an event and sees to its delivery; gives its sequence.
-    pub(crate) fn publish(&self, event: Prepared) -> u64 {
+    /// Queues an event and sees to its delivery; gives its sequence. `None`: the engine is closed.
+    pub(crate) fn publish(&self, event: Prepared) -> Option<u64> {
         let mut event = Box::new(event);
         let mut round = Backoff::new();
         let sequence = loop {
             match self.sequencer.try_put(event) {
                 Ok(sequence) => break sequence,
+                Err(_) if self.is_closed() => return None,
                 Err(back) => event = back,
             }
             // Help; what this leaves, the ring below finds.
@@ -115,14 +123,31 @@ impl Engine {
             pause(&mut round);
         };
         self.drain_or_hand_on();
-        sequence
+        Some(sequence)
     }
 
-    /// The same, but `None` if the queue is full.
+    /// The same, but `None` also if the queue is full.
     pub(crate) fn try_publish(&self, event: Prepared) -> Option<u64> {
         let sequence = self.sequencer.try_put(Box::new(event)).ok()?;
         self.drain_or_hand_on();
         Some(sequence)
+    }
+
+    /// Takes no more events. When all that were taken are delivered, everyone is woken.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed); // released with the end of the queue, by the ring
+        self.sequencer.close();
+        self.drain_or_hand_on();
+    }
+
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed) // a hint: the sequencer decides what is still taken
+    }
+
+    /// All is delivered that will ever be.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.sequencer.last().is_some_and(|last| self.completed() >= last)
     }
 
     /// Lets go of what has been kept for long enough.
@@ -199,7 +224,26 @@ impl Engine {
         for channel in touched {
             channel.watchers.wake_all();
         }
+        // Whoever closes rings, and so does who puts the last event: the turn that hears both finds the end.
+        if self.has_ended() {
+            self.tell_end();
+        }
         left
+    }
+
+    /// Wakes everyone, once, so that they find the end.
+    #[cold]
+    fn tell_end(&self) {
+        // Relaxed: who finds `false` does it; nothing is handed over.
+        if self.end_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // A subscriber changes the trie, joins the watchers, then asks for the end; the end is there, then its channel is
+        // looked for here. Both orders:
+        // - the subscriber's fence first: its channel is found, and its watcher is woken;
+        // - this fence first: the subscriber finds the end.
+        fence(Ordering::SeqCst); // with the one in `Watchers::join`
+        self.trie.snapshot().for_each(&mut |channel| channel.watchers.wake_all());
     }
 
     /// Moves up to `most` events from the queue to the logs; gives their number. Drainer only.

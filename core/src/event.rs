@@ -42,9 +42,9 @@ impl<'a> Event<'a> {
     }
 }
 
-/// An event that is checked and encoded: publishing it can't fail any more.
+/// An event that is checked and encoded: nothing but a [closed](crate::Hub::close) hub refuses it any more.
 ///
-/// Prepare a batch, then publish it: all or nothing.
+/// Prepare a batch, then publish it: all or nothing, unless the hub is closed meanwhile.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     pub(crate) namespace: Namespace,
@@ -128,6 +128,8 @@ pub enum EventError {
     Namespace(NamespaceError),
     /// Its name or data can't be framed.
     Frame(FrameError),
+    /// The hub is [closed](crate::Hub::close).
+    Closed,
 }
 
 impl From<NamespaceError> for EventError {
@@ -147,6 +149,7 @@ impl fmt::Display for EventError {
         match self {
             Self::Namespace(error) => error.fmt(f),
             Self::Frame(error) => error.fmt(f),
+            Self::Closed => f.write_str("the hub is closed"),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::task::Waker;
+
+use ahash::RandomState;
 
 /// A waker that is others' code. When it panics, the panic ends here, after the panic hook has told of it: any publisher may be
 /// the one that wakes, it has no part in the fault, and others are still to be woken.
@@ -13,19 +16,28 @@ pub(crate) struct ForeignWaker(
     Option<Waker>,
 );
 
+/// What a waker wakes, as far as can be said: its data and its table of functions, which are what `Waker::will_wake` compares.
+/// As long as a waker is kept, no other has its identity that wakes something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity([u8; 16]);
+
+/// Without a key: nobody chooses the addresses of wakers.
+const HASHER: RandomState = RandomState::with_seeds(1, 2, 3, 4);
+
+impl Identity {
+    pub(crate) fn of(waker: &Waker) -> Self {
+        let (data, vtable) = (waker.data().addr() as u128, ptr::from_ref(waker.vtable()).addr() as u128);
+        Self((data << 64 | vtable).to_ne_bytes())
+    }
+
+    pub(crate) fn hash(&self) -> u32 {
+        HASHER.hash_one(self.0) as u32 // as good as any other half
+    }
+}
+
 impl ForeignWaker {
     pub(crate) fn new(waker: Waker) -> Self {
         Self(Some(waker))
-    }
-
-    /// Whether this wakes what the other wakes, as far as can be said.
-    pub(crate) fn will_wake(&self, other: &Waker) -> bool {
-        self.0.as_ref().is_some_and(|waker| waker.will_wake(other))
-    }
-
-    /// The same, of another that is foreign.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        other.0.as_ref().is_some_and(|other| self.will_wake(other))
     }
 
     /// `false`: it panicked.

@@ -82,8 +82,8 @@ impl<T> Hamt<T> {
     }
 
     /// Calls `each` for every item of this map, and none of the maps below.
-    pub(crate) fn for_each(&self, each: &mut impl FnMut(Entry<'_, T>)) {
-        self.root.iter().for_each(|root| root.for_each(each));
+    pub(crate) fn for_each<'a>(&'a self, each: &mut impl FnMut(Entry<'a, T>)) {
+        self.view().for_each(each);
     }
 }
 
@@ -128,6 +128,16 @@ impl<'a, T> View<'a, T> {
             shift += BITS;
         }
         slots.iter().filter_map(Slot::entry).find_map(|entry| is(entry.item).map(|found| (entry, found)))
+    }
+
+    /// Calls `each` for every item of this map, and none of the maps below.
+    pub(crate) fn for_each(self, each: &mut impl FnMut(Entry<'a, T>)) {
+        for slot in self.slots.iter().flat_map(|slots| slots.iter()) {
+            match slot {
+                Slot::Item { .. } => slot.entry().into_iter().for_each(&mut *each),
+                Slot::Branch(branch) => View { bitmap: branch.bitmap, slots: Some(&branch.slots) }.for_each(each),
+            }
+        }
     }
 
     /// The map itself, shared.
@@ -188,15 +198,6 @@ fn taken(bitmap: u32, bit: u32) -> Option<usize> {
 impl<T> Branch<T> {
     fn of(hash: u32, shift: u32, slot: Slot<T>) -> Self {
         Self { bitmap: bit(hash, shift), slots: Arc::new([slot]) }
-    }
-
-    fn for_each(&self, each: &mut impl FnMut(Entry<'_, T>)) {
-        for slot in &*self.slots {
-            match slot {
-                Slot::Item { .. } => slot.entry().into_iter().for_each(&mut *each),
-                Slot::Branch(branch) => branch.for_each(each),
-            }
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::node::MOST_SEGMENTS;
 use crate::pattern::Pattern;
 use crate::resumes::Resumes;
 use crate::subscription::Subscription;
-use crate::watchers::WatcherId;
+use crate::watchers::Watcher;
 
 /// The engine: takes events from any thread, and gives each to all whom it concerns, in one order.
 ///
@@ -43,13 +43,14 @@ impl Hub {
     /// When this returns, the event has its place in the order, and it is delivered or someone is about to: this
     /// thread does not wait for another to do so. It helps to deliver if the queue is full.
     pub fn publish(&self, event: &Event<'_>) -> Result<EventId, EventError> {
-        Ok(self.publish_prepared(self.prepare(event)?))
+        self.publish_prepared(self.prepare(event)?)
     }
 
     /// Publishes an event unless the queue is full.
     pub fn try_publish(&self, event: &Event<'_>) -> Result<EventId, TryPublishError> {
         let prepared = self.prepare(event)?;
-        self.engine.try_publish(prepared).map(|sequence| self.engine.id(sequence)).ok_or(TryPublishError::Full)
+        let refused = || if self.is_closed() { EventError::Closed.into() } else { TryPublishError::Full };
+        self.engine.try_publish(prepared).map(|sequence| self.engine.id(sequence)).ok_or_else(refused)
     }
 
     /// Checks and encodes an event.
@@ -58,8 +59,25 @@ impl Hub {
     }
 
     /// Publishes an event that is prepared, as [`Hub::publish`] does.
-    pub fn publish_prepared(&self, event: Prepared) -> EventId {
-        self.engine.id(self.engine.publish(event))
+    pub fn publish_prepared(&self, event: Prepared) -> Result<EventId, EventError> {
+        self.engine.publish(event).map(|sequence| self.engine.id(sequence)).ok_or(EventError::Closed)
+    }
+
+    /// Ends the hub for all its handles: no event and no subscription is taken any more. Readers are woken, get what is
+    /// published, and then [the end](Subscription::has_ended).
+    ///
+    /// Exact: an event that is taken, be it at this very moment, is delivered to all its readers before their end; and none
+    /// is delivered that is refused. A subscription that is taken at this moment has its end, too.
+    ///
+    /// When this returns, all that is done or someone is about to do it, as with [`Hub::publish`].
+    pub fn close(&self) {
+        self.engine.close();
+    }
+
+    /// Whether it is [closed](Self::close).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.engine.is_closed()
     }
 
     /// Subscribes to a filter's events, from now on.
@@ -92,6 +110,9 @@ impl Hub {
         last_event_id: Option<&str>,
         waker: impl FnMut(&Pattern) -> Waker,
     ) -> Result<Subscription, SubscribeError> {
+        if self.is_closed() {
+            return Err(SubscribeError::Closed);
+        }
         filter.check(&self.filter_limits).map_err(SubscribeError::Filter)?;
         for pattern in filter.patterns() {
             Pattern::parse_within(pattern.as_str(), &self.limits).map_err(SubscribeError::Pattern)?;
@@ -192,12 +213,12 @@ impl fmt::Debug for Hub {
 /// An event loop's word that it drains what others leave; dropping it resigns.
 pub struct Driver {
     engine: Arc<Engine>,
-    watcher: WatcherId,
+    watcher: Arc<Watcher>,
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.engine.drivers.leave(self.watcher);
+        self.engine.drivers.leave(&self.watcher);
         // What was left to this driver, and not begun.
         self.engine.drain_or_hand_on();
     }
@@ -250,6 +271,8 @@ pub enum SubscribeError {
         /// Most channels allowed.
         limit: usize,
     },
+    /// The hub is [closed](Hub::close).
+    Closed,
 }
 
 impl fmt::Display for SubscribeError {
@@ -260,6 +283,7 @@ impl fmt::Display for SubscribeError {
             Self::TooManyChannels { limit } => {
                 write!(f, "there are {limit} channels, which is as many as there may be: try again later")
             }
+            Self::Closed => EventError::Closed.fmt(f),
         }
     }
 }

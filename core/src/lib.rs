@@ -71,8 +71,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`.
+//! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`. With the feature `blocking`, a
+//! plain thread waits for it: `Subscription::wait`.
 
+#[cfg(feature = "blocking")]
+mod blocking;
 mod channel;
 mod config;
 mod cursor;
@@ -114,6 +117,8 @@ mod sync;
 mod trie;
 mod watchers;
 
+#[cfg(feature = "blocking")]
+pub use blocking::Waited;
 pub use config::HubConfig;
 pub use event::{Event, EventError, EventId, EventIdError, Prepared};
 pub use filter::{Filter, FilterError, FilterLimits};

@@ -1,5 +1,6 @@
 //! A subscription's places in its channels.
 
+use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,7 +11,7 @@ use crate::channel::Channel;
 use crate::engine::Engine;
 use crate::filter::Filter;
 use crate::pattern::Pattern;
-use crate::watchers::WatcherId;
+use crate::watchers::Watcher;
 
 /// One subscription's places, in which it is counted. Dropping this leaves them all.
 pub(crate) struct Membership(Places);
@@ -24,7 +25,7 @@ pub(crate) struct Places {
 /// One of a channel's members, and of its watchers.
 pub(crate) struct Member {
     pub(crate) channel: Arc<Channel>,
-    watcher: WatcherId,
+    watcher: Arc<Watcher>,
 }
 
 impl Membership {
@@ -47,10 +48,10 @@ impl Membership {
     /// Wakes another waker from now on. Read once after this.
     pub(crate) fn set_waker(&mut self, waker: &Waker) {
         for Member { channel, watcher } in &mut self.0.members {
-            let watchers = &channel.watchers;
-            if !watchers.wakes(*watcher, waker) {
-                let old = std::mem::replace(watcher, watchers.join(waker.clone()));
-                watchers.leave(old);
+            // A task asks each time it is polled, and mostly with the waker that is there.
+            if !watcher.is_of(waker) {
+                let old = mem::replace(watcher, channel.watchers.join(waker.clone()));
+                channel.watchers.leave(&old);
             }
         }
     }
@@ -101,7 +102,7 @@ impl Deref for Places {
 impl Drop for Places {
     fn drop(&mut self) {
         for Member { channel, watcher } in &self.members {
-            channel.watchers.leave(*watcher);
+            channel.watchers.leave(watcher);
             self.engine.leave(channel);
         }
     }

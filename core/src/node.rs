@@ -121,6 +121,16 @@ impl Tree {
         }
     }
 
+    /// Calls `each` for every channel.
+    pub(crate) fn for_each(&self, each: &mut impl FnMut(&Arc<Channel>)) {
+        let mut nodes = vec![(&self.node, self.below.view())];
+        while let Some((node, below)) = nodes.pop() {
+            node.channel.iter().for_each(&mut *each);
+            nodes.extend(node.star.as_deref().map(|star| (&star.node, star.below.view())));
+            below.for_each(&mut |Entry { item, below }| nodes.push((item, below)));
+        }
+    }
+
     /// The way here by the tree's run, from where that begins.
     #[inline(never)]
     fn way_from<'a>(&'a self, path: &'a [u8]) -> Option<Way<'a>> {

@@ -16,7 +16,8 @@ pub enum Ready<'a> {
     Again,
     /// Nothing yet. The reader's waker is woken when there is something.
     Wait,
-    /// Nothing, and nothing will come: the reader was further behind than it may be ([`Lagging::End`]).
+    /// Nothing, and nothing will come: the hub is [closed](crate::Hub::close), or the reader was further behind than it may be
+    /// ([`Lagging::End`]).
     Ended,
 }
 

@@ -19,10 +19,13 @@ pub(crate) struct Sequencer<T> {
     slots: Box<[Slot<T>]>,
     /// Items taken out so far, and so the sequence of the last one taken. Stored by the drainer alone.
     head: CachePadded<AtomicU64>,
-    /// Tickets given so far, and so the sequence of the last one given.
+    /// Tickets given so far, and so the sequence of the last one given; and [`CLOSED`].
     tail: CachePadded<AtomicU64>,
     role: CachePadded<Role>,
 }
+
+/// No more tickets are given. More than any queue has slots, so that a closed one is as good as full.
+const CLOSED: u64 = 1 << (u64::BITS - 1);
 
 impl<T> Sequencer<T> {
     /// A queue of at least `capacity` items.
@@ -40,7 +43,7 @@ impl<T> Sequencer<T> {
         &self.role
     }
 
-    /// Queues an item and gives its sequence, or gives the item back if the queue is full. Ring after it.
+    /// Queues an item and gives its sequence, or gives the item back if the queue is full or closed. Ring after it.
     pub(crate) fn try_put(&self, item: Box<T>) -> Result<u64, Box<T>> {
         loop {
             // Acquire: with the release in `take`; a slot counted as free has been emptied. Loaded before `tail`, so
@@ -95,7 +98,20 @@ impl<T> Sequencer<T> {
 
     /// Items ever queued.
     pub(crate) fn queued(&self) -> u64 {
-        self.tail.load(Ordering::Relaxed) // a count; it orders nothing
+        self.tail.load(Ordering::Relaxed) & !CLOSED // a count; it orders nothing
+    }
+
+    /// Gives no more tickets. Ring after it.
+    pub(crate) fn close(&self) {
+        // Relaxed: all changes to this one word are in one order, so a ticket is given before this or never; the ring
+        // releases it, for the turn that hears it.
+        self.tail.fetch_or(CLOSED, Ordering::Relaxed);
+    }
+
+    /// The sequence of the last item there will ever be, once that is known.
+    pub(crate) fn last(&self) -> Option<u64> {
+        let tail = self.tail.load(Ordering::Relaxed); // once closed it stays as it is; it publishes nothing
+        (tail & CLOSED != 0).then_some(tail & !CLOSED)
     }
 
     fn slot(&self, ticket: u64) -> &Slot<T> {
@@ -191,6 +207,19 @@ mod tests {
         assert_eq!(sequencer.take(5, &mut taken), 2);
         assert_eq!(taken, [Box::new('a'), Box::new('b'), Box::new('c')]);
         assert_eq!(sequencer.position(), 3);
+    }
+
+    #[test]
+    fn a_closed_queue_gives_back_and_knows_its_last() {
+        let sequencer = Sequencer::new(2);
+        assert_eq!((sequencer.try_put(Box::new('a')), sequencer.last()), (Ok(1), None));
+        sequencer.close();
+        sequencer.close();
+        assert_eq!(sequencer.try_put(Box::new('b')), Err(Box::new('b')));
+        assert_eq!((sequencer.last(), sequencer.queued()), (Some(1), 1));
+        let mut taken = Vec::new();
+        assert_eq!((sequencer.take(2, &mut taken), sequencer.position()), (1, 1));
+        assert_eq!(sequencer.try_put(Box::new('b')), Err(Box::new('b')));
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Subscription {
     /// What there is to do for this reader: write bytes, ask again, wait, or end.
     #[inline]
     pub fn ready(&mut self) -> Ready<'_> {
-        if self.reader.should_prepare() {
+        if self.reader.should_prepare() || self.members.engine.is_closed() {
             self.prepare();
         }
         self.reader.ready()
@@ -63,6 +63,8 @@ impl Subscription {
 
     #[inline(never)]
     fn prepare(&mut self) {
+        // Asked first: what is delivered by then is found below.
+        let is_last = self.members.engine.has_ended();
         if self.max_lag_kib < u32::MAX && self.lag() > u64::from(self.max_lag_kib) << 10 {
             match self.lagging {
                 Lagging::Skip => self.skip(),
@@ -70,6 +72,9 @@ impl Subscription {
             }
         }
         self.reader.prepare(&self.members);
+        if is_last && matches!(self.reader.ready(), Ready::Wait) {
+            self.reader.end();
+        }
     }
 
     /// The first bytes of what is [ready](Self::ready); none if there are none now.
@@ -94,6 +99,14 @@ impl Subscription {
     #[must_use]
     pub fn is_replaying(&self) -> bool {
         self.reader.is_replaying()
+    }
+
+    /// Whether the hub is [closed](crate::Hub::close), and everything that was published is read: nothing more will come.
+    /// Ask when the [`chunk`](Self::chunk) is empty; the reader is woken when it becomes so.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        // Asked in this order: what is delivered by the end is behind the reader, or counts as its lag.
+        self.members.engine.has_ended() && !self.is_catching_up() && self.lag() == 0
     }
 
     /// Whether the reader is still owed what it had missed when it came back.

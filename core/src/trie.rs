@@ -130,6 +130,11 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
+    /// Calls `each` for every channel.
+    pub(crate) fn for_each(&self, each: &mut impl FnMut(&Arc<Channel>)) {
+        self.root.for_each(each);
+    }
+
     /// Calls `each` for every channel that must get the events of `namespace`, once.
     #[inline]
     pub(crate) fn for_each_match(&self, namespace: &Namespace, each: impl FnMut(&Arc<Channel>)) {

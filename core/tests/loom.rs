@@ -15,6 +15,8 @@ use loom::thread::{self, JoinHandle};
 use sse_core::{Event, Filter, Hub, HubConfig, Namespace, Pattern, SubscribeError, Subscription};
 use support::{Client, Note, Published};
 
+#[path = "loom/close.rs"]
+mod close;
 mod support;
 
 /// Tries every order of the steps of `threads`, with at most three preemptions: what a bug needs is rarely more.
@@ -208,6 +210,43 @@ fn no_wake_up_is_lost_when_the_waker_changes() {
         publisher.join().unwrap();
         let woken = flag.0.load(Ordering::Acquire); // with the store in `wake`
         assert!(read(&mut reader).is_empty() || woken, "asleep with something to read");
+    });
+}
+
+/// Two readers of one loop: one leaves while the other comes.
+#[test]
+fn no_wake_up_is_lost_when_another_with_the_same_waker_leaves() {
+    model(|| {
+        let hub = hub();
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let subscribe = |hub: &Hub| hub.subscribe(Filter::parse("/a").unwrap(), Waker::from(flag.clone())).unwrap();
+        let _other = self::subscribe(&hub, "/a");
+        let old = subscribe(&hub);
+        let leaver = thread::spawn(move || drop(old));
+        let mut new = subscribe(&hub);
+        leaver.join().unwrap();
+        publish(&hub, "/a", "1");
+        assert!(flag.0.load(Ordering::Acquire), "asleep with something to read"); // with the store in `wake`
+        assert_eq!(read(&mut new), "1");
+    });
+}
+
+#[test]
+fn a_readers_place_is_kept_when_another_with_the_same_waker_leaves_meanwhile() {
+    model(|| {
+        let hub = hub();
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let subscribe = |hub: &Hub| hub.subscribe(Filter::parse("/a").unwrap(), Waker::from(flag.clone())).unwrap();
+        let old = subscribe(&hub);
+        let publisher = spawn(&hub, move |hub| {
+            drop(old);
+            publish(hub, "/a", "1");
+        });
+        let mut new = subscribe(&hub);
+        read(&mut new);
+        publisher.join().unwrap();
+        let woken = flag.0.load(Ordering::Acquire); // with the store in `wake`
+        assert!(read(&mut new).is_empty() || woken, "asleep with something to read");
     });
 }
 

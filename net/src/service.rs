@@ -52,12 +52,12 @@ pub trait Service: Sized + Send + Sync + 'static {
     fn refuse(&self, error: &RequestError, peer: &Peer) -> Response<Bytes>;
 
     /// The answer in place of a stream that the hub doesn't take; the session is dropped with it. By default a bare status:
-    /// `503` if there are too many channels, and otherwise `400`.
+    /// `503` if there are too many channels or the hub is closed, and otherwise `400`.
     fn refuse_stream(&self, error: &SubscribeError, stream: StreamReply<Self::Session>) -> Response<Bytes> {
         let _ = stream;
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = match error {
-            SubscribeError::TooManyChannels { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            SubscribeError::TooManyChannels { .. } | SubscribeError::Closed => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
         response

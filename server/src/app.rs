@@ -202,6 +202,7 @@ impl App {
         let StreamReply { head, last_event_id, .. } = stream;
         let mut response = match error {
             SubscribeError::TooManyChannels { .. } => self.shedder.stream(Shed::Channels, last_event_id.as_deref()),
+            SubscribeError::Closed => Problem::from_error(StatusCode::SERVICE_UNAVAILABLE, error).into(),
             // An embedder's filter: those of our own routes are looked at before.
             _ => Problem::from_error(StatusCode::BAD_REQUEST, error).into(),
         };

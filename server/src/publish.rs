@@ -68,11 +68,11 @@ fn large_batch(hub: &Hub, batches: &Batches, request: &Request, form: Form) -> R
 /// All events of a batch, or none.
 fn batch(hub: &Hub, body: &[u8], form: Form) -> Result<Reply, Problem> {
     let prepared = batch::read(form, body, |event| hub.prepare(event)).map_err(fault)?;
-    // From here on nothing can fail.
+    // From here on nothing can fail, but for a hub that an embedder closes.
     let published = prepared.len();
     let mut last = None;
     for event in prepared {
-        last = Some(hub.publish_prepared(event));
+        last = Some(hub.publish_prepared(event).map_err(|error| problem(&error))?);
     }
     Ok(Reply::json(match last {
         Some(id) => format!(r#"{{"published":{published},"last_id":"{id}"}}"#),
@@ -125,6 +125,7 @@ fn problem(error: &EventError) -> Problem {
             return Problem::from_words(StatusCode::PAYLOAD_TOO_LARGE, detail);
         }
         EventError::Frame(FrameError::DataTooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+        EventError::Closed => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::from_error(status, error)

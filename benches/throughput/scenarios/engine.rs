@@ -96,7 +96,7 @@ fn match_ns(hub: &Hub, crowd: usize, round: usize) -> f64 {
     let prepared: Vec<Prepared> = (0..BATCH).map(prepare).collect();
     let start = Instant::now();
     for event in prepared {
-        hub.publish_prepared(event);
+        hub.publish_prepared(event).expect("open");
     }
     per(start.elapsed(), BATCH)
 }

@@ -19,6 +19,9 @@ const MAX_LINES: usize = 600;
 /// The one file that may be `unsafe`.
 const UNSAFE_FILE: &str = "core/src/segment.rs";
 
+/// The one file of `core` that may block a thread and read the clock: its feature is for plain threads.
+const BLOCKING_FILE: &str = "core/src/blocking.rs";
+
 /// What may stand at the top besides dotfiles; `target` is cargo's.
 const TOP: &[&str] = &[
     "CHANGELOG.md",
@@ -90,12 +93,17 @@ fn wrong_arrow(path: &str, text: &str) -> Vec<Offence> {
         .collect()
 }
 
-/// `core` starts no threads, opens no sockets and reads no clock.
+/// `core` starts no threads, opens no sockets, blocks no thread and reads no clock; the last two but in one file.
 fn core_law(path: &str, text: &str) -> Vec<Offence> {
     if !path.starts_with("core/src/") || is_test(path) {
         return Vec::new();
     }
-    mentions(text, &[CLOCKS, &["std::net", "thread::spawn", "thread::sleep", "thread::Builder"]].concat())
+    let never = ["std::net", "thread::spawn", "thread::sleep", "thread::Builder"];
+    let banned = match path {
+        BLOCKING_FILE => never.to_vec(),
+        _ => [CLOCKS, &never, &["thread::park", "thread::park_timeout"]].concat(),
+    };
+    mentions(text, &banned)
 }
 
 /// `proto` does no I/O and reads no clock.
@@ -302,6 +310,8 @@ fn a_thread_in_core_is_seen() {
     let text = "use std::{io, net::TcpStream};\nlet now = Instant::now();\nstd::thread::spawn(f);\n\
                 #[cfg(test)]\nmod tests {\n    fn f() { thread::sleep(D); }\n}\nlet then = SystemTime::now();";
     assert_eq!(lines(core_law, "core/src/hub.rs", text), [1, 2, 8, 3]);
+    assert_eq!(lines(core_law, BLOCKING_FILE, text), [1, 3]);
+    assert_eq!(lines(core_law, "core/src/hub.rs", "thread::park();\nstd::thread::park_timeout(D);"), [1, 2]);
     assert_eq!(lines(core_law, "core/src/hub/tests.rs", text), [0; 0]);
     assert_eq!(lines(core_law, "net/src/worker.rs", text), [0; 0]);
 }
