@@ -83,6 +83,8 @@ mod foreign_waker;
 mod frame;
 mod gap;
 mod hamt;
+#[cfg(feature = "http")]
+pub mod http;
 mod hub;
 mod journal;
 mod log;
