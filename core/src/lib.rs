@@ -78,6 +78,8 @@ mod channel;
 mod config;
 mod engine;
 mod event;
+#[cfg(feature = "stream")]
+mod event_stream;
 mod filter;
 mod foreign_waker;
 mod frame;
@@ -87,6 +89,8 @@ mod hamt;
 pub mod http;
 mod hub;
 mod journal;
+#[cfg(feature = "stream")]
+mod keepalive;
 mod log;
 mod membership;
 mod merge;
@@ -102,11 +106,16 @@ mod sequencer;
 mod stream;
 mod subscription;
 mod sync;
+mod time;
+#[cfg(feature = "stream")]
+mod timer;
 mod trie;
 mod watchers;
 
 pub use config::HubConfig;
 pub use event::{Event, EventError, EventId, EventIdError, Prepared};
+#[cfg(feature = "stream")]
+pub use event_stream::EventStream;
 pub use filter::{Filter, FilterError, FilterLimits};
 pub use frame::{Frame, FrameError};
 pub use gap::GapReason;
@@ -116,3 +125,4 @@ pub use pattern::Pattern;
 pub use resume::Resume;
 pub use resumes::Resumes;
 pub use subscription::{ChunkStart, Ready, Subscription};
+pub use time::keep_time;
