@@ -89,6 +89,7 @@ mod hamt;
 pub mod http;
 mod hub;
 mod journal;
+mod json;
 #[cfg(feature = "stream")]
 mod keepalive;
 mod log;
