@@ -71,7 +71,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`.
+//! # Embedding in axum
+//!
+//! With the feature `tower` a hub is a service, which is mounted with one line:
+//!
+//! ```ignore
+//! let app = Router::new().nest_service("/events", EventService::new(hub).with_timer(tokio::time::sleep));
+//! ```
+//!
+//! `GET /events/pets` is then the stream of `/pets`, with resuming, keepalive comments and an end for slow readers; see
+//! `http::EventService`. A task tells the hub the time: `tokio::spawn(keep_time(hub.clone(), tokio::time::sleep))`.
+//!
+//! # Features
+//!
+//! None is on by default, and none brings a runtime.
+//!
+//! - `stream`: a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`; an `EventStream` is one with keepalive comments
+//!   and an end, for the bodies of any framework's answers.
+//! - `http`: what a request for a stream asks for, and what its answer's head says.
+//! - `tower`: `EventService`, a `tower_service::Service` for axum, hyper and others. An `EventStream` is an `http_body::Body`.
 
 mod ahead;
 mod channel;

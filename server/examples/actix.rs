@@ -31,7 +31,9 @@ async fn events(hub: web::Data<Hub>, path: web::Path<String>, request: HttpReque
     match hub.subscribe_with(&filter, last_event_id, |_| Waker::noop().clone()) {
         Ok(subscription) => {
             let mut response = HttpResponse::Ok();
-            STREAM_HEADERS.into_iter().for_each(|header| drop(response.insert_header(header)));
+            for header in STREAM_HEADERS {
+                response.insert_header(header);
+            }
             response.streaming(EventStream::new(subscription).with_keepalive(Duration::from_secs(15), sleep))
         }
         Err(error) => HttpResponse::ServiceUnavailable().body(error.to_string()),

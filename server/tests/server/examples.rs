@@ -101,7 +101,9 @@ fn hyper() {
         assert_eq!(response.status, 200, "{response:?}");
         response.json()["id"].as_str().unwrap().to_owned()
     };
-    let mut stalled = Stream::open(app.address, "/pets", &[]);
+    // Its stream's end is to be its connection's.
+    let mut stalled = Stream::open(app.address, "/pets", &["Connection: close"]);
+    stalled.narrow();
     let mut others = [(); 4].map(|()| Stream::open(app.address, "/pets/*", &[]));
     let first = post("/pets/dogs?event=new-dog", "Corgi");
     assert_eq!(stalled.event(), "event:new-dog\ndata:Corgi");
