@@ -15,6 +15,7 @@
 use std::fmt::{self, Write};
 
 use crate::event::EventId;
+use crate::json;
 
 /// Why a reader could not be given everything after its last event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,12 +57,12 @@ impl Gap<'_> {
     pub(crate) fn encode(&self) -> String {
         let mut frame = "event:gap\ndata:{\"requested\":".to_owned();
         match self.requested {
-            Some(requested) => push_json(&mut frame, requested),
+            Some(requested) => json::push_string(&mut frame, requested.chars().take(MAX_REQUESTED)),
             None => frame.push_str("null"),
         }
         frame.push_str(",\"oldest\":");
         match self.oldest {
-            Some(oldest) => push_json(&mut frame, &oldest.to_string()),
+            Some(oldest) => json::push_string(&mut frame, oldest.to_string().chars()),
             None => frame.push_str("null"),
         }
         writeln!(frame, ",\"reason\":\"{}\"}}", self.reason).expect("a string takes everything");
@@ -80,21 +81,6 @@ fn id_line(id: EventId) -> String {
 
 /// Most characters of a requested id that are told back: ours are shorter.
 const MAX_REQUESTED: usize = 128;
-
-/// A JSON string (RFC 8259 §7), which has no line end in it.
-fn push_json(json: &mut String, text: &str) {
-    json.push('"');
-    for character in text.chars().take(MAX_REQUESTED) {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            control if control.is_control() => {
-                write!(json, "\\u{:04x}", u32::from(control)).expect("a string takes everything");
-            }
-            plain => json.push(plain),
-        }
-    }
-    json.push('"');
-}
 
 #[cfg(all(test, not(loom)))]
 mod tests {

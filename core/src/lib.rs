@@ -71,8 +71,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With the feature `stream`, a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`. With the feature `blocking`, a
-//! plain thread waits for it: `Subscription::wait`.
+//! # Embedding in axum
+//!
+//! With the feature `tower` a hub is a service, which is mounted with one line:
+//!
+//! ```ignore
+//! let app = Router::new().nest_service("/events", EventService::new(hub).with_timer(tokio::time::sleep));
+//! ```
+//!
+//! `GET /events/pets` is then the stream of `/pets`, with resuming, keepalive comments and an end for slow readers; see
+//! `http::EventService`. A task tells the hub the time: `tokio::spawn(keep_time(hub.clone(), tokio::time::sleep))`.
+//!
+//! # Features
+//!
+//! None is on by default, and none brings a runtime.
+//!
+//! - `stream`: a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`; an `EventStream` is one with keepalive comments
+//!   and an end, for the bodies of any framework's answers.
+//! - `http`: what a request for a stream asks for, and what its answer's head says.
+//! - `tower`: `EventService`, a `tower_service::Service` for axum, hyper and others. An `EventStream` is an `http_body::Body`.
+//! - `blocking`: a plain thread waits for a subscription with `Subscription::wait`.
 
 #[cfg(feature = "blocking")]
 mod blocking;
@@ -81,16 +99,23 @@ mod config;
 mod cursor;
 mod engine;
 mod event;
+#[cfg(feature = "stream")]
+mod event_stream;
 mod filter;
 mod foreign_waker;
 mod frame;
 mod gap;
 mod hamt;
+#[cfg(feature = "http")]
+pub mod http;
 mod hub;
 mod journal;
 mod journal_block;
 mod journal_index;
 mod journal_slice;
+mod json;
+#[cfg(feature = "stream")]
+mod keepalive;
 mod log;
 mod membership;
 mod merge;
@@ -114,6 +139,9 @@ mod source;
 mod stream;
 mod subscription;
 mod sync;
+mod time;
+#[cfg(feature = "stream")]
+mod timer;
 mod trie;
 mod watchers;
 
@@ -121,6 +149,8 @@ mod watchers;
 pub use blocking::Waited;
 pub use config::HubConfig;
 pub use event::{Event, EventError, EventId, EventIdError, Prepared};
+#[cfg(feature = "stream")]
+pub use event_stream::EventStream;
 pub use filter::{Filter, FilterError, FilterLimits};
 pub use frame::{Frame, FrameError};
 pub use gap::GapReason;
@@ -131,3 +161,4 @@ pub use ready::{Chunk, ChunkStart, Lagging, Ready};
 pub use resume::Resume;
 pub use resumes::Resumes;
 pub use subscription::Subscription;
+pub use time::keep_time;

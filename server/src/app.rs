@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, HeaderValue, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Response, StatusCode};
+use sse_core::http::{Path, requested_filter, shortened, stream_headers};
 use sse_core::{Filter, Hub, SubscribeError};
 use sse_net::{Excess, Handle, StreamReply};
 
@@ -25,7 +26,6 @@ use crate::guard::{Asker, Guard};
 use crate::limits::{Networks, Permit};
 use crate::middleware::{self, Middleware};
 use crate::page::Page;
-use crate::path::Path;
 use crate::problem::Problem;
 use crate::proxy::TrustedProxies;
 use crate::reply::{Answer, Reply};
@@ -36,8 +36,7 @@ use crate::session::Session;
 use crate::shed::{Shed, Shedder};
 use crate::slow_consumers::SlowConsumers;
 use crate::status::StatusBoard;
-use crate::text::shortened;
-use crate::{health, publish, resume, shed, subscribe};
+use crate::{health, publish, shed};
 
 /// Methods that are known everywhere (RFC 9110 §9.3, RFC 5789), so that a path without them says which it has. `CONNECT`
 /// never comes this far.
@@ -172,7 +171,7 @@ impl App {
     }
 
     fn settle_stream(&self, exchange: Exchange, filter: Filter, handle: &Handle<Session>) -> sse_net::Reply<Session> {
-        let last_event_id = resume::last_event_id(&exchange.request);
+        let last_event_id = exchange.request.last_event_id();
         let permit = match self.stream_permit(&exchange, &filter, last_event_id.is_some(), handle) {
             Ok(permit) => permit,
             Err(reason) => {
@@ -182,7 +181,7 @@ impl App {
         };
         let Exchange { request, added, .. } = exchange;
         let mut head = Response::new(());
-        *head.headers_mut() = subscribe::stream_headers();
+        *head.headers_mut() = stream_headers();
         self.cors.apply_to_stream(request.headers(), head.headers_mut());
         middleware::overlay(added, head.headers_mut());
 
@@ -276,7 +275,9 @@ impl App {
         }
         match route {
             Route::Subscribe { namespace } => {
-                subscribe::answer(request, namespace, self.hub.limits(), self.hub.filter_limits())
+                let (limits, filter_limits) = (self.hub.limits(), self.hub.filter_limits());
+                let filter = requested_filter(namespace, request.parameters(), limits, filter_limits)?;
+                Ok(Reply::subscribe(filter))
             }
             Route::Publish { namespace } => publish::answer(self.publishing()?, &self.batches, request, namespace),
             Route::AdminPage => Ok(self.admin()?.page.answer()),
@@ -329,7 +330,7 @@ impl App {
                     .is_ok_and(|path| matches!(self.router.route(path), Some(Route::Subscribe { .. })))
         };
         match request.method() == Method::GET && wants_stream() {
-            true => self.shedder.stream(excess.into(), resume::last_event_id(request).as_deref()),
+            true => self.shedder.stream(excess.into(), request.last_event_id().as_deref()),
             false => shed::excess(excess).into(),
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use sse_core::http::shortened;
 use sse_net::{EndReason, StreamEnd};
 
 use crate::quota::Quota;
 use crate::session::Session;
-use crate::text::shortened;
 
 /// Writes a line for each stream that opens or ends, while there are not too many.
 #[derive(Debug)]

@@ -5,17 +5,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::{HeaderMap, Request as Head};
 use sse_core::Filter;
+use sse_core::http::requested_filter;
 
 use crate::batch::{self, Form};
 use crate::builder;
 use crate::config::{Config, ConfigError};
 use crate::origin::OriginPattern;
 use crate::proxy::TrustedProxies;
-use crate::reply::{Answer, Kind};
 use crate::request::Request;
 use crate::router::{Route, Router};
 use crate::size::Size;
-use crate::subscribe;
 
 /// What a request subscribes to, if it subscribes and is not refused.
 pub fn subscription(head: Head<()>, config: &Config) -> Option<Filter> {
@@ -24,10 +23,7 @@ pub fn subscription(head: Head<()>, config: &Config) -> Option<Filter> {
     let router = Router::parse(&config.prefix).ok()?;
     let path = request.decoded_path().ok()?;
     let Some(Route::Subscribe { namespace }) = router.route(path) else { return None };
-    match subscribe::answer(&request, namespace, &config.limits, &config.filter_limits).ok()?.0 {
-        Kind::Now(Answer::Subscription(filter)) => Some(filter),
-        _ => None,
-    }
+    requested_filter(namespace, request.parameters(), &config.limits, &config.filter_limits).ok()
 }
 
 /// The events of a batch of lines, each as its `Debug` shows it, if it is taken.

@@ -9,12 +9,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::{StatusCode, Uri};
+use sse_core::http::shortened;
 
 use crate::config::{Config, ConfigError};
 use crate::cors::Cors;
 use crate::origin::{Origin, canonical, is_host, split_port};
 use crate::problem::Problem;
-use crate::text::shortened;
 
 /// The policy, parsed.
 #[derive(Debug)]

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use sse_core::Filter;
-
-use crate::text::cut;
+use sse_core::http::cut;
 
 /// Between namespaces: a kind of character that none has in it. A comma is as good in a name as any other.
 const SEPARATOR: char = '\n';

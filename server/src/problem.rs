@@ -6,8 +6,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
-
-use crate::text::shortened;
+use sse_core::http::{BadRequest, sentence, shortened};
 
 /// An error answer: a status and a sentence that tells a person what to do about it.
 ///
@@ -59,14 +58,8 @@ impl Problem {
     }
 
     /// The same for words that are no error of their own yet.
-    pub(crate) fn from_words(status: StatusCode, mut detail: String) -> Problem {
-        if let Some(first) = detail.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        if !detail.ends_with('.') {
-            detail.push('.');
-        }
-        Problem::new(status, detail)
+    pub(crate) fn from_words(status: StatusCode, words: String) -> Problem {
+        Problem::new(status, sentence(words))
     }
 
     /// The sentence for people.
@@ -126,6 +119,12 @@ impl Place {
             column: 1 + String::from_utf8_lossy(&before[line_start..]).chars().count(),
             element,
         }
+    }
+}
+
+impl From<BadRequest> for Problem {
+    fn from(error: BadRequest) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, error.detail())
     }
 }
 

@@ -1,16 +1,15 @@
 //! Publishing over HTTP: one event a request, or a batch of them.
 
 use http::StatusCode;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
+use sse_core::http::{event_name, is_coded, refused_status};
 use sse_core::{Event, EventError, FrameError, Hub};
 
 use crate::batch::{self, Fault, FaultKind, Form};
 use crate::batches::Batches;
-use crate::path;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::Request;
-use crate::text::shortened;
 
 /// A batch of no more bytes, some 500 events, is read and published at once: that takes a third of a millisecond. What waits
 /// for its turn is counted by the event loops, which don't count what is this small.
@@ -42,16 +41,7 @@ fn looks_like_a_batch(body: &[u8]) -> bool {
 /// `POST /publish/<namespace>?event=NAME` (an empty name is none): the body is the data, whatever type it claims to be
 /// (`curl -d` says it is a form).
 fn single(hub: &Hub, request: &Request, namespace: &str) -> Result<Reply, Problem> {
-    let mut names = request.query_raw("event");
-    let name = names.next().unwrap_or_default();
-    if names.next().is_some() {
-        let detail = "The query names the event twice: an event has one name.";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
-    }
-    let name = path::decode_query_value(name).map_err(|error| {
-        let detail = format!("The event name {:?} in the query can't be read. {error}", shortened(name));
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })?;
+    let name = event_name(request.parameters())?;
     let event = Event::new(namespace, request.body()).named(&name);
     let id = hub.publish(&event).map_err(|error| problem(&error))?;
     Ok(Reply::json(format!(r#"{{"id":"{id}"}}"#)))
@@ -87,9 +77,7 @@ fn form(request: &Request) -> Option<Form> {
 /// We decode nothing: what is compressed would be published as it is, or taken for bad JSON. `Accept-Encoding` says what
 /// to send instead (RFC 9110 section 15.5.16).
 fn refuse_coded(request: &Request) -> Result<(), Problem> {
-    let values = request.headers().get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
-    let mut codings = values.flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
-    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+    if !is_coded(request.headers()) {
         return Ok(());
     }
     let detail = "The body has a `Content-Encoding`, and nothing is decoded here: send it uncompressed.";
@@ -115,18 +103,13 @@ pub(crate) fn too_large(limit: usize) -> Problem {
 }
 
 fn problem(error: &EventError) -> Problem {
-    let status = match error {
-        EventError::Namespace(_) | EventError::Frame(FrameError::DataNotUtf8 { .. }) => StatusCode::BAD_REQUEST,
-        EventError::Frame(FrameError::FrameTooLong { .. }) => {
-            let detail = format!(
-                "{error}: each line of its data takes six more than its text. No event may put its readers behind by \
-                 itself: raise --max-lag, or publish less at once"
-            );
-            return Problem::from_words(StatusCode::PAYLOAD_TOO_LARGE, detail);
-        }
-        EventError::Frame(FrameError::DataTooLong { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-        EventError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let status = refused_status(error);
+    if let EventError::Frame(FrameError::FrameTooLong { .. }) = error {
+        let detail = format!(
+            "{error}: each line of its data takes six more than its text. No event may put its readers behind by \
+             itself: raise --max-lag, or publish less at once"
+        );
+        return Problem::from_words(status, detail);
+    }
     Problem::from_error(status, error)
 }

@@ -5,9 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
-use percent_encoding::percent_decode_str;
-
-use crate::path::{Path, PathError};
+use sse_core::http::{self as requests, Path, PathError, Query};
 
 /// A request and who sent it.
 #[derive(Debug)]
@@ -53,28 +51,17 @@ impl Request {
     /// may repeat a parameter, and subscriptions take every `namespace`: what decides by a parameter must look at all of
     /// its values.
     pub fn query<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
-        self.query_raw(name).map(decode)
+        self.parameters().values(name)
     }
 
-    /// All values of any of these names, in the order of the query.
-    pub(crate) fn query_of<'r>(&'r self, names: &'r [&str]) -> impl Iterator<Item = Cow<'r, str>> {
-        self.query_pairs().filter(|(key, _)| names.contains(&&*decode(key))).map(|(_, value)| decode(value))
+    /// The parameters of the query.
+    pub(crate) fn parameters(&self) -> Query<'_> {
+        Query::of(self.inner.uri())
     }
 
-    /// All values of this name, as they were sent.
-    pub(crate) fn query_raw<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
-        self.query_pairs().filter(move |(key, _)| *decode(key) == *name).map(|(_, value)| value)
-    }
-
-    /// The names of all parameters, decoded.
-    pub(crate) fn query_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.query_pairs().map(|(key, _)| decode(key))
-    }
-
-    /// Names and values as they were sent.
-    fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.inner.uri().query().unwrap_or_default().split('&');
-        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    /// After which event a stream is to begin.
+    pub(crate) fn last_event_id(&self) -> Option<Box<str>> {
+        requests::last_event_id(self.headers(), self.parameters())
     }
 
     /// All headers.
@@ -101,34 +88,5 @@ impl Request {
     /// The other end of the connection: the client, or the proxy nearest to us.
     pub fn peer(&self) -> SocketAddr {
         self.peer
-    }
-}
-
-/// As `application/x-www-form-urlencoded` has it: `+` is a space.
-fn decode(text: &str) -> Cow<'_, str> {
-    if text.contains('+') {
-        let spaced = text.replace('+', " ");
-        return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
-    }
-    percent_decode_str(text).decode_utf8_lossy()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn query_values_are_decoded_and_none_is_hidden() {
-        let inner =
-            http::Request::get("/publish/a?event=new+dog%21&event=x&empty=&flag&a%2Bb=%ff").body(Bytes::new()).unwrap();
-        let request = Request::new(inner, [192, 0, 2, 1].into(), ([192, 0, 2, 1], 4711).into());
-        let values = |name| request.query(name).collect::<Vec<_>>();
-        assert_eq!(values("event"), ["new dog!", "x"]);
-        assert_eq!(values("empty"), [""]);
-        assert_eq!(values("flag"), [""]);
-        assert_eq!(values("a+b"), ["\u{FFFD}"]);
-        assert!(values("other").is_empty());
-        assert_eq!(request.query_raw("event").collect::<Vec<_>>(), ["new+dog%21", "x"]);
-        assert_eq!(request.query_names().collect::<Vec<_>>(), ["event", "event", "empty", "flag", "a+b"]);
     }
 }

@@ -1,9 +1,9 @@
 //! Our own routes: which of them a path names.
 
 use http::Method;
+use sse_core::http::Path;
 
 use crate::config::ConfigError;
-use crate::path::Path;
 
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]

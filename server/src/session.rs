@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sse_core::Filter;
+use sse_core::http::cut;
 
 use crate::limits::Permit;
 use crate::namespaces::Namespaces;
-use crate::text::cut;
 
 /// The longest path, and namespaces in all, that are kept. One namespace of ours fits; many in one stream, or an
 /// embedder's, may not.

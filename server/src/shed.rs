@@ -4,18 +4,16 @@
 //! connection"), so a subscriber gets a stream that only says when to return, and ends. The time is random, or all
 //! who were turned away at once would be back at once.
 
-use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use sse_core::EventId;
+use sse_core::http::{retry_block, stream_headers};
 use sse_net::Excess;
 
 use crate::problem::Problem;
-use crate::subscribe::stream_headers;
 
 /// When those turned away are to return. Long enough to be a relief, short enough that hardly anyone watching notices.
 const RETRY_MS: RangeInclusive<u32> = 2_000..=10_000;
@@ -63,8 +61,7 @@ pub(crate) struct Shedder {
 }
 
 impl Shedder {
-    /// What a subscriber gets. The id it came with comes back to it: to the letter of the standard, a block without one takes it
-    /// away, and with it the client's place.
+    /// What a subscriber gets. The id it came with comes back to it.
     pub(crate) fn stream(&self, reason: Shed, last_event_id: Option<&str>) -> Response<Bytes> {
         self.streams.fetch_add(1, Ordering::Relaxed); // a count on its own
         let counter = match reason {
@@ -77,11 +74,7 @@ impl Shedder {
             counter.fetch_add(1, Ordering::Relaxed); // a count on its own
         }
         let comment = if reason == Shed::Filters { FILTERS_COMMENT } else { "" };
-        let mut block = format!("{comment}retry:{}\n", fastrand::u32(RETRY_MS));
-        if let Some(id) = last_event_id.and_then(|id| id.parse::<EventId>().ok()) {
-            let _ = writeln!(block, "id:{id}");
-        }
-        block.push('\n');
+        let block = comment.to_owned() + &retry_block(fastrand::u32(RETRY_MS), last_event_id);
         let mut response = Response::new(Bytes::from(block));
         *response.headers_mut() = stream_headers();
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

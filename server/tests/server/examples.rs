@@ -65,26 +65,82 @@ fn broker() {
 
 #[test]
 fn axum() {
-    let app = start("axum");
-    assert!(get(app.address, "/").body.contains("/events/pets"));
-    // A client of HTTP/1.0 gets the stream without the chunks that axum would send it in.
-    let mut all = open_1_0(&app, "/events/", &[]);
-    let mut pets = open_1_0(&app, "/events/pets", &[]);
+    in_an_application(&start("axum"));
+}
+
+#[test]
+fn actix() {
+    in_an_application(&start("actix"));
+}
+
+/// Its own route publishes; beneath `/events` are the streams.
+fn in_an_application(app: &Process) {
+    let mut all = Stream::open(app.address, "/events/", &[]);
+    let mut pets = Stream::open(app.address, "/events/pets", &[]);
+    assert_eq!(pets.head.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    assert_eq!(pets.head.header("transfer-encoding"), Some("chunked"));
     let corgi = request(app.address, "POST", "/dogs", &[], "Corgi");
     assert_eq!(corgi.status, 200);
     assert_eq!(pets.event(), "event:new-dog\ndata:Corgi");
     assert_eq!(all.event(), "event:new-dog\ndata:Corgi");
     drop(pets);
     assert_eq!(request(app.address, "POST", "/dogs", &[], "Terrier").status, 200);
-    let mut pets = open_1_0(&app, "/events/pets", &[&format!("Last-Event-ID: {}", corgi.body)]);
+    let mut pets = Stream::open(app.address, "/events/pets", &[&format!("Last-Event-ID: {}", corgi.body)]);
     assert_eq!(pets.event(), "event:new-dog\ndata:Terrier");
     assert_eq!(get(app.address, "/events/a//b").status, 400);
 }
 
-fn open_1_0(app: &Process, path: &str, headers: &[&str]) -> Stream {
-    let stream = Stream::open_as(app.address, path, headers, "HTTP/1.0");
-    assert_eq!(stream.head.header("content-type"), Some("text/event-stream; charset=utf-8"));
-    stream
+/// Beside a client that reads nothing after its first event: the others get everything, and it gets the rest when it comes
+/// back.
+#[test]
+fn hyper() {
+    const EVENTS: u64 = 400;
+    let app = start("hyper");
+    let post = |target: &str, data: &str| {
+        let response = request(app.address, "POST", target, &[], data);
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()["id"].as_str().unwrap().to_owned()
+    };
+    // Its stream's end is to be its connection's.
+    let mut stalled = Stream::open(app.address, "/pets", &["Connection: close"]);
+    stalled.narrow();
+    let mut others = [(); 4].map(|()| Stream::open(app.address, "/pets/*", &[]));
+    let first = post("/pets/dogs?event=new-dog", "Corgi");
+    assert_eq!(stalled.event(), "event:new-dog\ndata:Corgi");
+    for other in &mut others {
+        assert_eq!(other.event(), "event:new-dog\ndata:Corgi");
+    }
+    // Far more than the sockets between take, and less than the history does.
+    let filling = "x".repeat(32 << 10);
+    for number in 0..EVENTS {
+        post("/pets/cats", &format!("{number}{filling}"));
+        for other in &mut others {
+            assert!(other.event().starts_with(&format!("data:{number}x")));
+        }
+    }
+    // It reads what was on its way, whole blocks up to its end, and returns with the last id it has.
+    let mut last = first;
+    let mut seen = 0;
+    while let Some(block) = stalled.frame_or_end() {
+        assert!(block.starts_with(&format!("data:{seen}x")), "{block:.40}");
+        last = block.rsplit_once("\nid:").unwrap().1.to_owned();
+        seen += 1;
+    }
+    assert!(seen < EVENTS, "it was never behind");
+    let mut back = Stream::open(app.address, "/pets", &[&format!("Last-Event-ID: {last}")]);
+    assert_eq!(back.head.header("sse-resume"), Some("exact"));
+    for number in seen..EVENTS {
+        assert!(back.event().starts_with(&format!("data:{number}x")));
+    }
+}
+
+#[test]
+fn threads() {
+    let threads = start("threads");
+    let mut time = Stream::open(threads.address, "/time", &[]);
+    let first = time.frame();
+    let second: u64 = first.strip_prefix("event:tick\ndata:").unwrap().parse().unwrap();
+    assert_eq!(time.frame(), format!("event:tick\ndata:{}", second + 1));
 }
 
 #[test]

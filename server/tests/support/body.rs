@@ -19,6 +19,11 @@ impl<R: BufRead> Body<R> {
         Body { inner, chunked, data: Vec::new(), read: 0 }
     }
 
+    /// Where it comes from.
+    pub(crate) fn source(&self) -> &R {
+        &self.inner
+    }
+
     /// Whether the body has said that this was all.
     pub(crate) fn is_whole(&self) -> bool {
         self.chunked.is_some_and(|chunked| chunked.has_ended())

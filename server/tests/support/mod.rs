@@ -225,6 +225,12 @@ impl Stream {
         Stream { head, began_with_comment: comment > 0, reader }
     }
 
+    /// Keeps the system from taking ever more for a reader who does not read.
+    pub(crate) fn narrow(&self) {
+        let socket = self.reader.get_ref().source().get_ref();
+        rustix::net::sockopt::set_socket_recv_buffer_size(socket, 64 << 10).unwrap();
+    }
+
     /// The next bytes must be these.
     #[track_caller]
     pub(crate) fn expect(&mut self, bytes: &str) {

@@ -21,6 +21,8 @@ const UNSAFE_FILE: &str = "core/src/segment.rs";
 
 /// The one file of `core` that may block a thread and read the clock: its feature is for plain threads.
 const BLOCKING_FILE: &str = "core/src/blocking.rs";
+/// Where `core` may know of HTTP.
+const CORE_HTTP_FOLDER: &str = "core/src/http/";
 
 /// What may stand at the top besides dotfiles; `target` is cargo's.
 const TOP: &[&str] = &[
@@ -104,6 +106,15 @@ fn core_law(path: &str, text: &str) -> Vec<Offence> {
         _ => [CLOCKS, &never, &["thread::park", "thread::park_timeout"]].concat(),
     };
     mentions(text, &banned)
+}
+
+/// `core` knows of HTTP in one folder, which only its front page names.
+fn core_http_law(path: &str, text: &str) -> Vec<Offence> {
+    let is_core = path.starts_with("core/src/") && path != "core/src/lib.rs";
+    if !is_core || path.starts_with(CORE_HTTP_FOLDER) || is_test(path) {
+        return Vec::new();
+    }
+    mentions(text, &["http", "crate::http", "http_body", "percent_encoding", "tower_service"])
 }
 
 /// `proto` does no I/O and reads no clock.
@@ -314,6 +325,21 @@ fn a_thread_in_core_is_seen() {
     assert_eq!(lines(core_law, "core/src/hub.rs", "thread::park();\nstd::thread::park_timeout(D);"), [1, 2]);
     assert_eq!(lines(core_law, "core/src/hub/tests.rs", text), [0; 0]);
     assert_eq!(lines(core_law, "net/src/worker.rs", text), [0; 0]);
+}
+
+#[test]
+fn core_knows_http_in_one_folder() {
+    hold(core_http_law, ".rs");
+}
+
+#[test]
+fn http_elsewhere_in_core_is_seen() {
+    let text = "use http::HeaderMap;\n/// [`http`](crate::http)\nfn f(_: &http::Uri) {}\nuse crate::http::Path;\n\
+                struct S(crate::http::Query);\nimpl http_body::Body for S {}\nlet https = 1;";
+    assert_eq!(lines(core_http_law, "core/src/hub.rs", text), [1, 4, 5, 3, 6]);
+    for elsewhere in ["core/src/http/path.rs", "core/src/lib.rs", "core/tests/service.rs", "net/src/reply.rs"] {
+        assert_eq!(lines(core_http_law, elsewhere, text), [0; 0]);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Request paths, percent-decoded exactly once.
+//! Paths of requests, percent-decoded exactly once.
 //!
 //! A path that two programs could read differently (a proxy in front of us and we, say) is refused rather than
 //! interpreted: an empty segment, `.` and `..`, control characters, escapes that are no UTF-8, and a slash that
@@ -10,15 +10,23 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 
 /// A decoded path.
+///
+/// ```
+/// use sse_core::http::{Path, PathError};
+///
+/// assert_eq!(Path::decode("/caf%C3%A9/").unwrap().as_str(), "/café");
+/// assert_eq!(Path::decode("/a%2Fb"), Err(PathError::HiddenSlash));
+/// ```
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Path {
+pub struct Path {
     /// Without a slash at its end, but for the root's.
     text: String,
     trailing_slash: bool,
 }
 
 impl Path {
-    pub(crate) fn decode(raw: &str) -> Result<Path, PathError> {
+    /// Decodes the path of a request's target.
+    pub fn decode(raw: &str) -> Result<Path, PathError> {
         let segments = raw.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
         if segments.is_empty() {
             return Ok(Path { text: "/".to_owned(), trailing_slash: true });
@@ -36,18 +44,21 @@ impl Path {
     }
 
     /// `/`, or `/a/b` without a slash at its end.
-    pub(crate) fn as_str(&self) -> &str {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Whether the request wrote a slash at the end. It names the same thing as without: for the links of a page alone it
     /// makes a difference.
-    pub(crate) fn trailing_slash(&self) -> bool {
+    #[must_use]
+    pub fn trailing_slash(&self) -> bool {
         self.trailing_slash
     }
 
     /// What comes after `prefix` (itself a decoded path): `/` for the prefix alone, nothing if the path lies elsewhere.
-    pub(crate) fn below(&self, prefix: &str) -> Option<&str> {
+    #[must_use]
+    pub fn below(&self, prefix: &str) -> Option<&str> {
         if prefix == "/" {
             return Some(self.as_str());
         }
@@ -61,7 +72,7 @@ impl Path {
 
 /// The text of a query's value, decoded once as `application/x-www-form-urlencoded` has it (`+` is a space), with the
 /// strictness of paths. What it names is for its parser to judge.
-pub(crate) fn decode_query_value(raw: &str) -> Result<String, PathError> {
+pub fn decode_query_value(raw: &str) -> Result<String, PathError> {
     if !escapes_are_whole(raw) {
         return Err(PathError::BadEscape);
     }
@@ -100,13 +111,21 @@ fn escapes_are_whole(raw: &str) -> bool {
 
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PathError {
+#[non_exhaustive]
+pub enum PathError {
+    /// It does not begin with `/`.
     NotAbsolute,
+    /// Two slashes follow each other.
     EmptySegment,
+    /// A segment is `.` or `..`, however it is written.
     DotSegment,
+    /// A slash appears only after decoding.
     HiddenSlash,
+    /// A character is a control character (Unicode category Cc).
     Control,
+    /// A `%` has no two hexadecimal digits after it.
     BadEscape,
+    /// The escapes are no UTF-8.
     NotUtf8,
 }
 

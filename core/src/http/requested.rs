@@ -1,37 +1,45 @@
-//! Event streams: from a path or a query to a filter, from a filter to the head of a stream.
+//! From the path and the query of a request to a filter.
 //!
 //! ```text
 //!   /subscribe/pets/*                             one pattern, in the path
 //!   /subscribe?namespace=/pets&namespace=/time    several, in the query of the root
 //! ```
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, StatusCode};
-use sse_core::{Filter, FilterLimits, Limits, Pattern};
+use super::bad_request::BadRequest;
+use super::parameters;
+use super::path;
+use super::query::Query;
+use super::text::shortened;
+use crate::filter::{Filter, FilterLimits};
+use crate::namespace::Limits;
+use crate::pattern::Pattern;
 
-use crate::parameters;
-use crate::path;
-use crate::problem::Problem;
-use crate::reply::Reply;
-use crate::request::Request;
-use crate::text::shortened;
-
-/// The stream of the namespace or pattern that the path names, or of those that the query names.
-pub(crate) fn answer(
-    request: &Request,
+/// What a request subscribes to: the namespace or pattern that the decoded path names beneath the place of streams, or those
+/// that the query names.
+///
+/// ```
+/// use sse_core::http::{Query, requested_filter};
+/// use sse_core::{FilterLimits, Limits};
+///
+/// let requested = |path, query| requested_filter(path, Query::new(query), &Limits::default(), &FilterLimits::default());
+/// assert_eq!(requested("/pets/*", "").unwrap().to_string(), "/pets/*");
+/// assert_eq!(requested("/", "namespace=/pets&namespace=/time").unwrap().to_string(), "/pets,/time");
+/// assert!(requested("/", "namespaces=/pets").is_err());
+/// ```
+pub fn requested_filter(
     namespace: &str,
+    query: Query<'_>,
     limits: &Limits,
     filter_limits: &FilterLimits,
-) -> Result<Reply, Problem> {
-    refuse_lookalikes(request)?;
-    let mut named = request.query_raw(parameters::NAMESPACE).peekable();
+) -> Result<Filter, BadRequest> {
+    refuse_lookalikes(query)?;
+    let mut named = query.raw_values(parameters::NAMESPACE).peekable();
     if named.peek().is_none() {
         if namespace == "/" {
-            refuse_other_words(request)?;
+            refuse_other_words(query)?;
         }
-        let pattern = Pattern::parse_within(namespace, limits);
-        let pattern = pattern.map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))?;
-        return any_of(vec![pattern], filter_limits).map(Reply::subscribe);
+        let pattern = Pattern::parse_within(namespace, limits).map_err(BadRequest::from_words)?;
+        return any_of(vec![pattern], filter_limits);
     }
     if namespace != "/" {
         let detail = format!(
@@ -39,17 +47,19 @@ pub(crate) fn answer(
              name one in the path, or all of them in the query of the root.",
             shortened(namespace)
         );
-        return Err(bad_request(detail));
+        return Err(BadRequest::new(detail));
     }
-    several(named, limits, filter_limits).map(Reply::subscribe)
+    several(named, limits, filter_limits)
 }
 
-fn refuse_lookalikes(request: &Request) -> Result<(), Problem> {
-    if request.query_names().nth(parameters::MOST_PARAMETERS).is_some() {
+fn refuse_lookalikes(query: Query<'_>) -> Result<(), BadRequest> {
+    if query.names().nth(parameters::MOST_PARAMETERS).is_some() {
         let most = parameters::MOST_PARAMETERS;
-        return Err(bad_request(format!("The query has too many parameters: a subscription takes at most {most}.")));
+        return Err(BadRequest::new(format!(
+            "The query has too many parameters: a subscription takes at most {most}."
+        )));
     }
-    for name in request.query_names() {
+    for name in query.names() {
         if let Some(meant) = parameters::meant(&name) {
             return Err(lookalike(&name, meant));
         }
@@ -58,22 +68,22 @@ fn refuse_lookalikes(request: &Request) -> Result<(), Problem> {
 }
 
 /// Without them the stream would carry everything. (Where a namespace is named, they are somebody else's.)
-fn refuse_other_words(request: &Request) -> Result<(), Problem> {
-    match request.query_names().find(|name| parameters::is_another_word(name)) {
+fn refuse_other_words(query: Query<'_>) -> Result<(), BadRequest> {
+    match query.names().find(|name| parameters::is_another_word(name)) {
         Some(name) => Err(lookalike(&name, parameters::NAMESPACE)),
         None => Ok(()),
     }
 }
 
-fn lookalike(name: &str, meant: &str) -> Problem {
-    bad_request(format!("The query has a parameter {name:?}, which means nothing here: write `{meant}=`."))
+fn lookalike(name: &str, meant: &str) -> BadRequest {
+    BadRequest::new(format!("The query has a parameter {name:?}, which means nothing here: write `{meant}=`."))
 }
 
 fn several<'q>(
     named: impl Iterator<Item = &'q str>,
     limits: &Limits,
     filter_limits: &FilterLimits,
-) -> Result<Filter, Problem> {
+) -> Result<Filter, BadRequest> {
     // One more than may be says that they are too many: no more is done for a client that sends ten thousand.
     let named = named.take(filter_limits.patterns.saturating_add(1));
     let patterns: Vec<_> = named.map(|raw| pattern(raw, limits)).collect::<Result<_, _>>()?;
@@ -81,42 +91,29 @@ fn several<'q>(
 }
 
 /// The filter, if it is as large as one subscription's may be.
-fn any_of(patterns: Vec<Pattern>, limits: &FilterLimits) -> Result<Filter, Problem> {
+fn any_of(patterns: Vec<Pattern>, limits: &FilterLimits) -> Result<Filter, BadRequest> {
     let filter = Filter::any_of_within(patterns, limits);
-    filter.map_err(|error| Problem::from_error(StatusCode::BAD_REQUEST, &error))
+    filter.map_err(BadRequest::from_words)
 }
 
 /// One value of the query. It is as strict as a path, but that slashes may be escaped: `URLSearchParams` does so.
-fn pattern(raw: &str, limits: &Limits) -> Result<Pattern, Problem> {
+fn pattern(raw: &str, limits: &Limits) -> Result<Pattern, BadRequest> {
     if raw.is_empty() {
-        return Err(bad_request("The query has an empty `namespace=`: write `/` for everything, or leave it out."));
+        return Err(BadRequest::new("The query has an empty `namespace=`: write `/` for everything, or leave it out."));
     }
     let text = path::decode_query_value(raw).map_err(|error| {
-        bad_request(format!("The namespace {:?} in the query can't be read. {error}", shortened(raw)))
+        BadRequest::new(format!("The namespace {:?} in the query can't be read. {error}", shortened(raw)))
     })?;
     Pattern::parse_within(&text, limits).map_err(|error| {
-        bad_request(format!("The namespace {:?} in the query can't be used: {error}.", shortened(&text)))
+        BadRequest::new(format!("The namespace {:?} in the query can't be used: {error}.", shortened(&text)))
     })
-}
-
-fn bad_request(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail)
-}
-
-/// What every stream's head says. `X-Accel-Buffering` is how nginx is told to pass events on as they come.
-pub(crate) fn stream_headers() -> HeaderMap {
-    HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, no-transform")),
-        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn filter(query: &str) -> Result<String, Problem> {
+    fn filter(query: &str) -> Result<String, BadRequest> {
         several(query.split('&'), &Limits::default(), &FilterLimits::default()).map(|filter| filter.to_string())
     }
 

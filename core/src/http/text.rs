@@ -6,17 +6,31 @@ use std::borrow::Cow;
 const TOLD_BYTES: usize = 256;
 
 /// The longest beginning of at most `max_bytes` that is whole characters.
-pub(crate) fn cut(text: &str, max_bytes: usize) -> &str {
+#[must_use]
+pub fn cut(text: &str, max_bytes: usize) -> &str {
     let end = (0..=text.len().min(max_bytes)).rev().find(|&end| text.is_char_boundary(end));
     &text[..end.unwrap_or_default()]
 }
 
 /// A text to be told, with an ellipsis for what is left out.
-pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn shortened(text: &str) -> Cow<'_, str> {
     match cut(text, TOLD_BYTES) {
         whole if whole.len() == text.len() => Cow::Borrowed(text),
         cut => Cow::Owned(format!("{cut}…")),
     }
+}
+
+/// Words of an error, which have no capital and no full stop, as a sentence.
+#[must_use]
+pub fn sentence(mut words: String) -> String {
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !words.ends_with('.') {
+        words.push('.');
+    }
+    words
 }
 
 #[cfg(test)]

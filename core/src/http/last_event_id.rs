@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
-use crate::parameters::LAST_EVENT_ID;
-use crate::request::Request;
-use crate::text;
+use http::HeaderMap;
+
+use super::parameters::LAST_EVENT_ID;
+use super::query::Query;
+use super::text;
 
 const HEADER: &str = "last-event-id";
 
@@ -18,27 +20,24 @@ const MAX_BYTES: usize = 128;
 /// The id after which the stream is to begin, as the client gives it. The header wins: it is newer than the URL, whose
 /// parameter stays as it was while the client comes back again and again. Of several parameters the last counts: clients
 /// append theirs to a URL that has one. An empty id is none, since a client that has seen no event has the empty id.
-pub(crate) fn last_event_id(request: &Request) -> Option<Box<str>> {
-    let header = request.headers().get(HEADER).map(|value| String::from_utf8_lossy(value.as_bytes()));
+#[must_use]
+pub fn last_event_id(headers: &HeaderMap, query: Query<'_>) -> Option<Box<str>> {
+    let header = headers.get(HEADER).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let is_given = |id: &Cow<'_, str>| !id.is_empty();
-    let id = header.filter(is_given).or_else(|| request.query_of(&LAST_EVENT_ID).filter(is_given).last())?;
+    let id = header.filter(is_given).or_else(|| query.values_of(&LAST_EVENT_ID).filter(is_given).last())?;
     Some(text::cut(&id, MAX_BYTES).into())
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use http::{HeaderValue, Uri};
 
     use super::*;
 
     fn id(target: &str, header: Option<&[u8]>) -> Option<String> {
-        let mut inner = http::Request::get(target);
-        if let Some(header) = header {
-            inner = inner.header(HEADER, header);
-        }
-        let peer = ([192, 0, 2, 1], 4711);
-        let request = Request::new(inner.body(Bytes::new()).unwrap(), [192, 0, 2, 1].into(), peer.into());
-        last_event_id(&request).map(String::from)
+        let uri: Uri = target.parse().unwrap();
+        let headers = header.map(|header| (HEADER.parse().unwrap(), HeaderValue::from_bytes(header).unwrap()));
+        last_event_id(&headers.into_iter().collect(), Query::of(&uri)).map(String::from)
     }
 
     #[test]
