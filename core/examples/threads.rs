@@ -1,5 +1,5 @@
-//! A thread for each client, which writes to its socket and sleeps when there is nothing to write: the shortest way without a
-//! runtime, for a few hundred clients. (`custom_loop` serves all of them on one thread.)
+//! A thread for each client, which writes to its socket and sleeps when there is nothing to write: the shortest way
+//! without a runtime, for a few hundred clients. (`custom_loop` serves all of them on one thread.)
 //!
 //! ```text
 //! cargo run -p sse-core --example threads [ADDRESS]

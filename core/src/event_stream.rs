@@ -232,8 +232,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever events come: no silence is longer than a period, comments come only in silence and between frames, and the
-        /// rest is what was published.
+        /// Whenever events come: no silence is longer than a period, comments come only in silence and between
+        /// frames, and the rest is what was published.
         #[test]
         fn silence_has_an_end(pauses in prop::collection::vec(0u64..30, 0..40), history in any::<bool>()) {
             let (hub, clock, period) = (hub(if history { 1 << 20 } else { 0 }), Arc::new(AtomicU64::new(0)), 10);
@@ -258,8 +258,8 @@ mod tests {
                 sent_at = seconds;
             }
             prop_assert!((9..=seconds / period).contains(&comments), "{comments} comments in {seconds} s");
-            let data: String = sent.lines().filter_map(|line| line.strip_prefix("data:")).map(|data| format!("{data},")).collect();
-            let expected: String = (0..=pauses.len()).map(|number| format!("{number},")).collect();
+            let data: Vec<_> = sent.lines().filter_map(|line| line.strip_prefix("data:")).collect();
+            let expected: Vec<_> = (0..=pauses.len()).map(|number| number.to_string()).collect();
             prop_assert_eq!(data, expected);
             for block in sent.replace(":keepalive\n", "").split_terminator("\n\n") {
                 prop_assert!(block.lines().count() <= 3, "{block:?}");

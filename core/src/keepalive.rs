@@ -14,8 +14,8 @@ use crate::timer::{Sleep, Timer};
 /// One comment line. No blank line: some clients make an empty event of it.
 pub(crate) const COMMENT: &[u8] = b":keepalive\n";
 
-/// Looks at a stream twice a period, and finds it silent if nothing was sent since the look before. So no silence is longer than a
-/// period, an event costs no timer, and a stream without events gets one comment a period.
+/// Looks at a stream twice a period, and finds it silent if nothing was sent since the look before. So no silence is
+/// longer than a period, an event costs no timer, and a stream without events gets one comment a period.
 #[derive(Debug)]
 pub(crate) struct Keepalive {
     timer: Timer,

@@ -8,15 +8,15 @@ use crate::hub::Hub;
 /// How often a hub is told the time.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Tells a hub the time once a second, for ever, as [`Hub::trim`] wants it: for a task of its own. `sleep` is the runtime's,
-/// as `tokio::time::sleep`.
+/// Tells a hub the time once a second, for ever, as [`Hub::trim`] wants it: for a task of its own. `sleep` is the
+/// runtime's, as `tokio::time::sleep`.
 ///
 /// ```ignore
 /// tokio::spawn(sse_core::keep_time(hub.clone(), tokio::time::sleep));
 /// ```
 ///
-/// A sleep lasts at least as long as it is told to, so the hub's time never runs ahead: what it keeps for a while is kept a
-/// little longer.
+/// A sleep lasts at least as long as it is told to, so the hub's time never runs ahead: what it keeps for a while is
+/// kept a little longer.
 pub async fn keep_time<S: Future<Output = ()>>(hub: Hub, sleep: impl Fn(Duration) -> S) {
     let mut now = Duration::ZERO;
     loop {

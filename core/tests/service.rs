@@ -206,7 +206,8 @@ fn one_stream_too_many_is_told_when_to_return() {
     assert!(read(&mut get(&service, "/b")).0.starts_with("retry:"));
 }
 
-/// One that is not polled holds nobody up; when it goes on, it ends between two events, and its client comes back for the rest.
+/// One that is not polled holds nobody up; when it goes on, it ends between two events, and its client comes back for
+/// the rest.
 #[test]
 fn a_stalled_client_harms_itself_alone() {
     let hub = hub();

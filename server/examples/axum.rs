@@ -1,4 +1,5 @@
-//! Event streams in an axum application: `curl -N localhost:8001/events/pets`, then `curl -d Corgi localhost:8001/dogs`.
+//! Event streams in an axum application. Read them with `curl -N localhost:8001/events/pets`, and publish one with
+//! `curl -d Corgi localhost:8001/dogs`.
 
 use axum::{Router, http::StatusCode, routing::post};
 use sse_core::{Event, Hub, HubConfig, http::EventService, keep_time};

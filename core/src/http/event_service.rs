@@ -38,8 +38,8 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 
 const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// When subscribers that are turned away are to come back, at least, and in how many milliseconds more at most. Long enough to be
-/// a relief, short enough that hardly anyone who watches notices.
+/// When subscribers that are turned away are to come back, at least, and in how many milliseconds more at most. Long
+/// enough to be a relief, short enough that hardly anyone who watches notices.
 const RETRY_MS: (u32, u32) = (2_000, 8_000);
 
 /// Serves a hub's streams over HTTP: a `tower_service::Service` for axum, hyper, and all that take such services.
@@ -49,10 +49,11 @@ const RETRY_MS: (u32, u32) = (2_000, 8_000);
 /// ```
 ///
 /// Then `GET /events/pets` is the stream of `/pets`, and of all beneath it; `*` stands for one segment; `GET
-/// /events?namespace=/pets&namespace=/time` is one stream of several namespaces. Who comes back with `Last-Event-ID` (or
-/// `?last_event_id=`) goes on from there. What goes over the wire is what `sse-server` sends, but for a line `retry:`.
+/// /events?namespace=/pets&namespace=/time` is one stream of several namespaces. A client that comes back with
+/// `Last-Event-ID` (or `?last_event_id=`) goes on from there. What goes over the wire is what `sse-server` sends, but
+/// for a line `retry:`.
 ///
-/// Whom it lets in, and from which origins, is for layers around it to say.
+/// Layers around it decide who may subscribe, and from which origins.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -112,21 +113,22 @@ impl EventService {
         Self { keepalive, ..self }
     }
 
-    /// Ends a stream whose reader is more than this many bytes behind: its client comes back with its id. 1 MiB by default.
-    /// The limit is to be larger than what is published in one go.
+    /// Ends a stream whose reader is more than this many bytes behind: its client comes back with its id. 1 MiB by
+    /// default. The limit is to be larger than what is published in one go.
     #[must_use]
     pub fn with_max_lag(self, max_lag_bytes: u64) -> Self {
         Self { max_lag_bytes, ..self }
     }
 
-    /// Most streams at once, of all clones of this service together. Others are told when to come back. Without limit by default.
+    /// Most streams at once, of all clones of this service together. Others are told when to come back. Without limit
+    /// by default.
     #[must_use]
     pub fn with_max_streams(self, max_streams: usize) -> Self {
         Self { max_streams, ..self }
     }
 
-    /// Lets everyone publish who reaches the service: `POST /events/pets?event=NAME` with the data as its body, of up to 1 MiB. The
-    /// answer is `{"id":"…"}`. Pages of other sites may not.
+    /// Lets every client that reaches the service publish: `POST /events/pets?event=NAME` with the data as its body,
+    /// of up to 1 MiB. The answer is `{"id":"…"}`. Pages of other sites may not.
     #[must_use]
     pub fn with_publish(self) -> Self {
         self.with_publish_up_to(MAX_BODY_BYTES)

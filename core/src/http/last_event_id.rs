@@ -13,13 +13,14 @@ use super::text;
 
 const HEADER: &str = "last-event-id";
 
-/// The longest id passed on. Ours have at most 37 bytes, so what is cut was none of ours, and isn't after the cut either:
-/// it gets the answer that unknown ids get.
+/// The longest id passed on. Ours have at most 37 bytes, so what is cut was none of ours, and isn't after the cut
+/// either: it gets the answer that unknown ids get.
 const MAX_BYTES: usize = 128;
 
-/// The id after which the stream is to begin, as the client gives it. The header wins: it is newer than the URL, whose
-/// parameter stays as it was while the client comes back again and again. Of several parameters the last counts: clients
-/// append theirs to a URL that has one. An empty id is none, since a client that has seen no event has the empty id.
+/// The id after which the stream is to begin, as the client gives it. The header wins: it is newer than the URL,
+/// whose parameter stays as it was while the client comes back again and again. Of several parameters the last
+/// counts: clients append theirs to a URL that has one. An empty id is none, since a client that has seen no event
+/// has the empty id.
 #[must_use]
 pub fn last_event_id(headers: &HeaderMap, query: Query<'_>) -> Option<Box<str>> {
     let header = headers.get(HEADER).map(|value| String::from_utf8_lossy(value.as_bytes()));

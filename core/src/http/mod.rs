@@ -1,5 +1,5 @@
-//! HTTP, for those who serve a hub's streams by it: what requests ask for, and what answers say. No sockets, no runtime: a
-//! framework has those. It is the one place of this crate that knows of HTTP.
+//! HTTP, for those who serve a hub's streams by it: what requests ask for, and what answers say. No sockets, no
+//! runtime: a framework has those. It is the one place of this crate that knows of HTTP.
 //!
 //! With the feature `http` there are the parts: a [`Path`], a [`Query`], the [filter](requested_filter) and the
 //! [last event's id](last_event_id) that they name, and the [head of a stream](STREAM_HEADERS).

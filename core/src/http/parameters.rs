@@ -1,8 +1,8 @@
 //! The parameters in the query of a subscription, and those that seem to mean one of them but are another.
 //!
-//! A client that asks with `?namespaces=/pets` would get everything, and one that comes back with `?Last-Event-ID=` would
-//! miss what it asks for: neither would be told. So these are refused, and the right name is said. Everything else that
-//! is unknown is left alone, since proxies, caches and frameworks add parameters of their own.
+//! A client that asks with `?namespaces=/pets` would get everything, and one that comes back with `?Last-Event-ID=`
+//! would miss what it asks for: neither would be told. So these are refused, and the right name is said. Everything
+//! else that is unknown is left alone, since proxies, caches and frameworks add parameters of their own.
 
 use strsim::osa_distance;
 

@@ -49,8 +49,8 @@ impl Path {
         &self.text
     }
 
-    /// Whether the request wrote a slash at the end. It names the same thing as without: for the links of a page alone it
-    /// makes a difference.
+    /// Whether the request wrote a slash at the end. It names the same thing as without: for the links of a page
+    /// alone it makes a difference.
     #[must_use]
     pub fn trailing_slash(&self) -> bool {
         self.trailing_slash

@@ -22,8 +22,8 @@ pub fn event_name(query: Query<'_>) -> Result<String, BadRequest> {
     })
 }
 
-/// Whether a body is coded in some way (RFC 9110 section 8.4). We decode nothing: what is compressed would be published as it
-/// is. The answer is `415`, with `Accept-Encoding: identity`.
+/// Whether a body is coded in some way (RFC 9110 section 8.4). We decode nothing: what is compressed would be
+/// published as it is. The answer is `415`, with `Accept-Encoding: identity`.
 #[must_use]
 pub fn is_coded(headers: &HeaderMap) -> bool {
     let values = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);

@@ -88,8 +88,8 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
-/// Whether a browser says that a page of another site is behind the request (Fetch Metadata; or, over plain HTTP, `Origin`).
-/// Programs say neither. A bearer's token is added by no browser by itself.
+/// Whether a browser says that a page of another site is behind the request (Fetch Metadata; or, over plain HTTP,
+/// `Origin`). Programs say neither. A bearer's token is added by no browser by itself.
 fn is_cross_site(uri: &Uri, headers: &HeaderMap) -> bool {
     let token = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().get(..7));
     if token.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer ")) {

@@ -14,14 +14,15 @@ use crate::filter::{Filter, FilterLimits};
 use crate::namespace::Limits;
 use crate::pattern::Pattern;
 
-/// What a request subscribes to: the namespace or pattern that the decoded path names beneath the place of streams, or those
-/// that the query names.
+/// What a request subscribes to: the namespace or pattern that the decoded path names beneath the place of streams,
+/// or those that the query names.
 ///
 /// ```
 /// use sse_core::http::{Query, requested_filter};
 /// use sse_core::{FilterLimits, Limits};
 ///
-/// let requested = |path, query| requested_filter(path, Query::new(query), &Limits::default(), &FilterLimits::default());
+/// let limits = (Limits::default(), FilterLimits::default());
+/// let requested = |path, query| requested_filter(path, Query::new(query), &limits.0, &limits.1);
 /// assert_eq!(requested("/pets/*", "").unwrap().to_string(), "/pets/*");
 /// assert_eq!(requested("/", "namespace=/pets&namespace=/time").unwrap().to_string(), "/pets,/time");
 /// assert!(requested("/", "namespaces=/pets").is_err());

@@ -22,9 +22,10 @@ pub fn stream_headers() -> HeaderMap {
 
 /// What a subscriber gets that is turned away for now: a stream of this block alone, and its end.
 ///
-/// A browser's `EventSource` gives up for good on any status but `200` (WHATWG HTML section 9.2.2, "fail the connection").
-/// The id that it came with comes back to it: to the letter of the standard, a block without one takes it away, and with it
-/// the client's place. The time is to be random, or all that were turned away at once would be back at once.
+/// A browser's `EventSource` gives up for good on any status but `200` (WHATWG HTML section 9.2.2, "fail the
+/// connection"). The id that it came with comes back to it: to the letter of the standard, a block without one takes
+/// it away, and with it the client's place. The time is to be random, or all that were turned away at once would be
+/// back at once.
 #[must_use]
 pub fn retry_block(retry_ms: u32, last_event_id: Option<&str>) -> String {
     let mut block = format!("retry:{retry_ms}\n");
