@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         connections.retain_mut(|connection| connection.turn(&hub, &waker).is_ok());
         if trimmed.elapsed() > Duration::from_secs(1) {
-            hub.trim(started.elapsed());
+            hub.tick(started.elapsed());
             trimmed = Instant::now();
         }
         if !more {

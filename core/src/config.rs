@@ -30,7 +30,7 @@ pub struct HubConfig {
     /// Bytes of past events that are kept for readers who come back, namespaces and ids included. As much again by half is
     /// kept of the channels' own logs. 0, the default: no history, and frames without `id:` lines.
     pub history_bytes: usize,
-    /// How long past events are kept at most, by the time told to [`Hub::trim`](crate::Hub::trim). Without limit by
+    /// How long past events are kept at most, by the time told to [`Hub::tick`](crate::Hub::tick). Without limit by
     /// default.
     pub history_age: Duration,
 }

@@ -76,6 +76,7 @@
 mod ahead;
 mod channel;
 mod config;
+mod delivery;
 mod engine;
 mod event;
 mod filter;
@@ -94,6 +95,7 @@ mod pattern;
 mod resume;
 mod resumes;
 mod retention;
+mod role;
 mod segment;
 mod sequencer;
 #[cfg(feature = "stream")]
@@ -101,7 +103,10 @@ mod stream;
 mod subscription;
 mod sync;
 mod trie;
+mod turn;
 mod watchers;
+mod writer;
+mod writer_token;
 
 pub use config::HubConfig;
 pub use event::{Event, EventError, EventId, EventIdError, Prepared};

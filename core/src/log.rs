@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use crate::segment::{Before, Segment};
 use crate::sync::{AtomicU64, Ordering, Swap};
+use crate::writer_token::WriterToken;
 
 /// Blocks double from the first size to the last: a channel that says a word a minute stays small, a busy one crosses
 /// a segment's end rarely. 256 KiB is four turns of a reader, and a block the allocator keeps mapped.
 const FIRST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 1 << 10 };
 const LAST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 256 << 10 };
 
-/// Frames in order of their sequences. One writer at a time (whoever drains), any number of cursors.
+/// Frames in order of their sequences. One writer, any number of cursors.
 pub(crate) struct Log {
     head: Swap<Segment>,
     tail: Swap<Segment>,
@@ -59,12 +60,16 @@ impl Log {
     }
 
     /// Appends a frame, given in pieces; says if it has begun a block.
-    ///
-    /// Writer only.
     #[inline]
-    pub(crate) fn append(&self, frame: &[&[u8]], sequence: u64, past: Past) -> Option<Growth> {
+    pub(crate) fn append(
+        &self,
+        _token: &mut WriterToken,
+        frame: &[&[u8]],
+        sequence: u64,
+        past: Past,
+    ) -> Option<Growth> {
         let length = frame.iter().map(|piece| piece.len()).sum::<usize>();
-        // Relaxed: only the writer stores it, and drainers are ordered one after the other. Readers take it for
+        // Relaxed: only the writer stores it, and who has the token is ordered after who had it. Readers take it for
         // their lag, which is a measure and publishes nothing.
         let written = self.written.load(Ordering::Relaxed) + length as u64;
         let full = self.tail.with(|tail| tail.append(frame, sequence).is_err().then(|| tail.clone()));
@@ -104,9 +109,9 @@ impl Log {
     }
 
     /// Lets go of the oldest block, so that it goes when the last cursor has left it. `true` if it was the tail's: then
-    /// readers who have caught up stand in it until they look again. Writer only.
+    /// readers who have caught up stand in it until they look again.
     #[must_use]
-    pub(crate) fn forget_block(&self) -> bool {
+    pub(crate) fn forget_block(&self, _token: &mut WriterToken) -> bool {
         let mut oldest = self.head.load();
         // Marks hold no block.
         while oldest.capacity() == 0 {
@@ -327,7 +332,7 @@ mod tests {
     use super::*;
 
     fn append(log: &Log, frame: &[u8], sequence: u64) -> Option<Growth> {
-        log.append(&[frame], sequence, Past::Dropped)
+        log.append(&mut WriterToken::new(), &[frame], sequence, Past::Dropped)
     }
 
     fn read_all(cursor: &mut Cursor) -> Vec<u8> {
@@ -350,7 +355,7 @@ mod tests {
         assert_eq!(append(&log, b"one", 1).map(|growth| growth.first), Some(true));
         assert_eq!(append(&log, b"two", 2), None);
         let block = Arc::downgrade(&log.tail.load());
-        assert!(log.forget_block());
+        assert!(log.forget_block(&mut WriterToken::new()));
         assert_eq!(cursor.chunk(), b"onetwo");
         cursor.advance(6);
         assert!(block.upgrade().is_some());
@@ -392,7 +397,7 @@ mod tests {
                 model.extend_from_slice(&frame);
                 starts.push(model.len());
                 if *seal {
-                    assert!(log.forget_block());
+                    assert!(log.forget_block(&mut WriterToken::new()));
                 }
                 let ready = reader.chunks().concat();
                 let step = ready.len().min(*step);
@@ -426,13 +431,13 @@ mod tests {
             let add = |model: &mut Vec<(u64, Vec<u8>)>, length: usize| {
                 let sequence = 5 + 3 * model.len() as u64;
                 model.push((sequence, vec![sequence as u8; length]));
-                log.append(&[&model[model.len() - 1].1], sequence, Past::Kept).is_some()
+                log.append(&mut WriterToken::new(), &[&model[model.len() - 1].1], sequence, Past::Kept).is_some()
             };
             for length in lengths {
                 blocks += usize::from(add(&mut model, length));
             }
             for _ in 0..forgotten.min(blocks) {
-                let _ = log.forget_block();
+                let _ = log.forget_block(&mut WriterToken::new());
             }
             let last = model[model.len() - 1].0;
             let cursors: Vec<_> = (0..=last + 2).map(|after| (after, log.cursor_after(after))).collect();

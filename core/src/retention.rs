@@ -2,26 +2,28 @@
 //!
 //! With history, a channel keeps its log's past, and lives on for a while when its last member has left: a crowd that
 //! lost its connections finds the channel as it was, and resumes by placing cursors. Blocks are let go of oldest first
-//! once they are more than a budget; channels without members when they have been so for some rounds, are too many, or
+//! once they are more than a budget; channels without members when they have been so for some time, are too many, or
 //! when a newcomer needs the room: they count towards the limit on channels, but never keep anyone out.
 //! Without history nothing is kept: a block that everyone has read goes when its channel is quiet, a channel with its
 //! last member.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crossbeam::queue::SegQueue;
 
 use crate::channel::Channel;
 use crate::log::{Growth, Past};
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::trie::Trie;
+use crate::writer_token::WriterToken;
 
 /// Channels that one turn looks at; it leaves the others to the next turn. A look is some 100 ns, as an event is.
 const TURN_LOOKS: usize = if cfg!(loom) { 1 } else { 512 };
 
-/// Rounds, of a second each, that a channel without members lives on: long enough for clients to come back who wait for
-/// a few seconds, and fail a few times.
-const LINGER_ROUNDS: u64 = if cfg!(loom) { 1 } else { 15 };
+/// How long a channel without members lives on at least: long enough for clients to come back who wait for a few seconds,
+/// and fail a few times. It is counted from the first look at the channel, in the round after its last member has left.
+const LINGER: Duration = Duration::from_secs(15);
 
 /// Looks that taking a channel out of the trie counts as: the trie's nodes on its path are copied.
 const RETIREMENT_LOOKS: usize = if cfg!(loom) { 1 } else { 64 };
@@ -34,108 +36,115 @@ const LINGER_CHANNELS: usize = if cfg!(loom) { 1 } else { 1 << 14 };
 /// is given what it has missed from the journal.
 const LINGER_WILDCARDS: usize = 1;
 
-/// The blocks and channels that are kept.
+/// What anyone may know and change of what is kept.
 pub(crate) struct Retention {
+    has_history: bool,
+    /// Channels without members, and when they were first seen to have none; some may have got members again.
+    idle: SegQueue<(Arc<Channel>, Option<Duration>)>,
+}
+
+/// What is kept of blocks, and the round of looking at what has been kept for long enough. The writer's.
+pub(crate) struct Kept {
     /// Bytes of blocks kept in all. `None`: there is no history.
     budget: Option<u64>,
     /// Without history: channels whose log may hold a block, and what each had written when it was looked at last. With
-    /// it: one entry for each block kept, and its bytes, oldest first. The drainer's own.
-    blocks: SegQueue<(Weak<Channel>, u64)>,
-    /// Bytes of `blocks`. The drainer's own.
-    bytes: AtomicU64,
-    /// Channels without members, and the round since when; some may have got members again. Anyone's.
-    idle: SegQueue<(Arc<Channel>, u64)>,
-    /// Rounds so far. Stored by the drainer.
-    rounds: AtomicU64,
-    /// Looks left in this round. The drainer's own.
-    looks_left: AtomicUsize,
+    /// it: one entry for each block kept, and its bytes, oldest first.
+    blocks: VecDeque<(Weak<Channel>, u64)>,
+    /// Bytes of `blocks`.
+    bytes: u64,
+    /// The time, as the round has it.
+    now: Duration,
+    /// Looks left in this round.
+    looks_left: usize,
+}
+
+impl Kept {
+    /// Whether a round has begun, and is to go on.
+    pub(crate) fn is_in_round(&self) -> bool {
+        self.looks_left > 0
+    }
 }
 
 impl Retention {
-    pub(crate) fn new(budget: Option<u64>) -> Self {
-        Self {
-            budget,
-            blocks: SegQueue::new(),
-            bytes: AtomicU64::new(0),
-            idle: SegQueue::new(),
-            rounds: AtomicU64::new(0),
-            looks_left: AtomicUsize::new(0),
-        }
+    /// Keeps blocks of so many bytes in all. `None`: there is no history.
+    pub(crate) fn new(budget: Option<u64>) -> (Self, Kept) {
+        let kept = Kept { budget, blocks: VecDeque::new(), bytes: 0, now: Duration::ZERO, looks_left: 0 };
+        (Self { has_history: budget.is_some(), idle: SegQueue::new() }, kept)
     }
 
     /// What becomes of blocks that a log has gone beyond.
     pub(crate) fn past(&self) -> Past {
-        if self.budget.is_some() { Past::Kept } else { Past::Dropped }
+        if self.has_history { Past::Kept } else { Past::Dropped }
     }
 
     /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let go
-    /// of what is no longer kept. Drainer only.
+    /// of what is no longer kept.
     #[cold]
-    pub(crate) fn keep(&self, channel: &Arc<Channel>, growth: Growth, mut wake: impl FnMut(Arc<Channel>)) {
-        let Some(budget) = self.budget else {
+    pub(crate) fn keep(
+        &self,
+        kept: &mut Kept,
+        token: &mut WriterToken,
+        channel: &Arc<Channel>,
+        growth: Growth,
+        mut wake: impl FnMut(Arc<Channel>),
+    ) {
+        let Some(budget) = kept.budget else {
             if growth.first {
-                self.blocks.push((Arc::downgrade(channel), u64::MAX));
+                kept.blocks.push_back((Arc::downgrade(channel), u64::MAX));
             }
             return;
         };
-        self.blocks.push((Arc::downgrade(channel), growth.bytes as u64));
-        let mut bytes = self.bytes.load(Ordering::Relaxed) + growth.bytes as u64; // the drainer's own
+        kept.blocks.push_back((Arc::downgrade(channel), growth.bytes as u64));
+        kept.bytes += growth.bytes as u64;
         // The newest stays, however large it is: its channel is about to be read.
-        while bytes > budget && self.blocks.len() > 1 {
-            let Some((oldest, length)) = self.blocks.pop() else { break };
-            bytes -= length;
-            if let Some(oldest) = oldest.upgrade().filter(|oldest| oldest.log.forget_block()) {
+        while kept.bytes > budget && kept.blocks.len() > 1 {
+            let Some((oldest, length)) = kept.blocks.pop_front() else { break };
+            kept.bytes -= length;
+            if let Some(oldest) = oldest.upgrade().filter(|oldest| oldest.log.forget_block(token)) {
                 wake(oldest);
             }
         }
-        self.bytes.store(bytes, Ordering::Relaxed); // the drainer's own
     }
 
-    /// Begins a round of looking for what has been kept for long enough. Drainer only.
-    pub(crate) fn begin_round(&self) {
-        // Relaxed, all: the drainer's own, but for the rounds, which are a measure.
-        self.rounds.fetch_add(1, Ordering::Relaxed);
-        let looks = if self.budget.is_some() { self.idle.len() } else { self.blocks.len() };
-        self.looks_left.store(looks, Ordering::Relaxed); // as above
+    /// Begins a round of looking for what has been kept for long enough.
+    pub(crate) fn begin_round(&self, kept: &mut Kept, now: Duration) {
+        kept.now = now;
+        kept.looks_left = if self.has_history { self.idle.len() } else { kept.blocks.len() };
+        // What a crowd has left behind goes, but a list that grows again isn't copied each time.
+        if kept.blocks.capacity() / 4 > kept.blocks.len() {
+            kept.blocks.shrink_to(kept.blocks.len() * 2);
+        }
     }
 
-    /// Goes on with the round for a turn; `true` if it is to go on after that. Drainer only.
-    pub(crate) fn go_round(&self, trie: &Trie, mut wake: impl FnMut(Arc<Channel>)) -> bool {
-        let left = self.looks_left.load(Ordering::Relaxed); // the drainer's own
-        if left == 0 {
-            return false;
+    /// Goes on with the round for a turn, if there is one. Gives the work that it was.
+    pub(crate) fn go_round(
+        &self,
+        kept: &mut Kept,
+        token: &mut WriterToken,
+        trie: &Trie,
+        mut wake: impl FnMut(Arc<Channel>),
+    ) -> usize {
+        let mut looks = 0;
+        while kept.looks_left > 0 && looks < TURN_LOOKS {
+            kept.looks_left -= 1;
+            looks += if self.has_history {
+                self.look_at_idle(kept.now, trie)
+            } else {
+                look_at_block(kept, token, &mut wake)
+            };
         }
-        let (mut looks, mut effort) = (0, 0);
-        while looks < left && effort < TURN_LOOKS {
-            looks += 1;
-            effort += if self.budget.is_some() { self.look_at_idle(trie) } else { self.look_at_block(&mut wake) };
-        }
-        self.looks_left.store(left - looks, Ordering::Relaxed); // the drainer's own
-        left > looks
-    }
-
-    /// Ends the block of a channel that is quiet. Gives the effort, in looks.
-    fn look_at_block(&self, mut wake: impl FnMut(Arc<Channel>)) -> usize {
-        let Some((channel, before)) = self.blocks.pop() else { return 1 };
-        let Some(alive) = channel.upgrade() else { return 1 };
-        let written = alive.log.written();
-        if written != before {
-            self.blocks.push((channel, written));
-        } else if alive.log.forget_block() {
-            wake(alive);
-        }
-        1
+        looks
     }
 
     /// A channel's last member has left.
     pub(crate) fn leave(&self, channel: &Arc<Channel>, trie: &Trie) {
         let wildcards = channel.pattern().segments().filter(Option::is_none).count();
-        if self.budget.is_none() || wildcards > LINGER_WILDCARDS {
+        if !self.has_history || wildcards > LINGER_WILDCARDS {
             retire(channel, trie);
             return;
         }
         if channel.list() {
-            self.idle.push((channel.clone(), self.rounds.load(Ordering::Relaxed))); // a measure
+            self.idle.push((channel.clone(), None));
         }
         if self.idle.len() > LINGER_CHANNELS {
             self.retire_oldest(trie);
@@ -161,22 +170,35 @@ impl Retention {
     }
 
     /// Ends a channel that has had no members for long enough. Gives the effort, in looks.
-    fn look_at_idle(&self, trie: &Trie) -> usize {
+    fn look_at_idle(&self, now: Duration, trie: &Trie) -> usize {
         let Some((channel, since)) = self.idle.pop() else { return 1 };
-        let lingered = self.rounds.load(Ordering::Relaxed) - since; // a measure
-        if lingered >= LINGER_ROUNDS && retire(&channel, trie) {
+        let since = since.unwrap_or(now);
+        if now.saturating_sub(since) >= LINGER && retire(&channel, trie) {
             return RETIREMENT_LOOKS;
         }
-        self.return_idle(channel, since);
+        self.return_idle(channel, Some(since));
         1
     }
 
     /// Puts a channel back on the list, unless it has members.
-    fn return_idle(&self, channel: Arc<Channel>, since: u64) {
+    fn return_idle(&self, channel: Arc<Channel>, since: Option<Duration>) {
         if !channel.strike_off() {
             self.idle.push((channel, since));
         }
     }
+}
+
+/// Ends the block of a channel that is quiet. Gives the effort, in looks.
+fn look_at_block(kept: &mut Kept, token: &mut WriterToken, mut wake: impl FnMut(Arc<Channel>)) -> usize {
+    let Some((channel, before)) = kept.blocks.pop_front() else { return 1 };
+    let Some(alive) = channel.upgrade() else { return 1 };
+    let written = alive.log.written();
+    if written != before {
+        kept.blocks.push_back((channel, written));
+    } else if alive.log.forget_block(token) {
+        wake(alive);
+    }
+    1
 }
 
 /// Takes a channel without members out of the trie; `false` if it has some.

@@ -54,9 +54,9 @@ impl Watchers {
                 id
             }
         });
-        // A reader joins, then reads the log; the drainer appends, then loads this list. Both orders:
-        // - this fence first: the drainer finds the reader here, and wakes it;
-        // - the drainer's fence first: what it appended is there when the reader reads.
+        // A reader joins, then reads the log; a turn appends, then loads this list. Both orders:
+        // - this fence first: the turn finds the reader here, and wakes it;
+        // - the turn's fence first: what it appended is there when the reader reads.
         fence(Ordering::SeqCst); // with the one in `wake_all`
         id
     }
@@ -96,9 +96,11 @@ impl Watchers {
         }
     }
 
-    /// Wakes one of them, and another if its waker panics; `false` if there is none.
-    pub(crate) fn wake_one(&self) -> bool {
-        self.list.load().watchers.iter().any(|watcher| watcher.waker.wake())
+    /// Wakes one of them, in turn, and another if its waker panics; `false` if there is none.
+    pub(crate) fn wake_one(&self, turn: usize) -> bool {
+        let list = self.list.load();
+        let (before, from) = list.watchers.split_at(turn % list.watchers.len().max(1));
+        from.iter().chain(before).any(|watcher| watcher.waker.wake())
     }
 }
 
@@ -137,6 +139,6 @@ mod tests {
         watchers.leave(id);
         watchers.wake_all();
         assert_eq!(rung(), (2, 1));
-        assert!(!watchers.wake_one());
+        assert!(!watchers.wake_one(1));
     }
 }

@@ -109,7 +109,7 @@ proptest! {
                     prop_assert_eq!(hub.subscriptions(&namespace), covering);
                     hub.publish(&Event::new(&path, "x")).unwrap();
                 }
-                Step::Trim => hub.trim(Duration::ZERO),
+                Step::Trim => hub.tick(Duration::ZERO),
                 Step::Unsubscribe(_) => {}
             }
             let live: BTreeSet<&Pattern> = readers.iter().flat_map(|(filter, _)| filter.patterns()).collect();

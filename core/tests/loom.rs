@@ -322,8 +322,8 @@ fn trimming_loses_nothing() {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
         publish(&hub, "/a", "1");
-        hub.trim(Duration::ZERO);
-        let trimmer = spawn(&hub, move |hub| hub.trim(Duration::ZERO));
+        hub.tick(Duration::ZERO);
+        let trimmer = spawn(&hub, move |hub| hub.tick(Duration::ZERO));
         publish(&hub, "/a", "2");
         trimmer.join().unwrap();
         assert_eq!(read(&mut reader), "12");
@@ -427,10 +427,10 @@ fn a_channel_that_nobody_comes_back_to_goes() {
         drop(client(&hub, &["/a"], None));
         let last = client(&hub, &["/a"], None);
         let leaver = thread::spawn(move || drop(last));
-        hub.trim(Duration::ZERO);
+        hub.tick(Duration::ZERO);
         leaver.join().unwrap();
-        hub.trim(Duration::ZERO);
-        hub.trim(Duration::ZERO);
+        hub.tick(Duration::ZERO);
+        hub.tick(Duration::ZERO);
         assert_eq!(hub.channels(), 0);
     });
 }

@@ -119,7 +119,7 @@ proptest! {
                     let index = reader % readers.len();
                     readers[index].read(bytes);
                 }
-                Step::Trim => hub.trim(Duration::ZERO),
+                Step::Trim => hub.tick(Duration::ZERO),
                 Step::Unsubscribe(_) | Step::Read { .. } => {}
             }
             for reader in &readers {

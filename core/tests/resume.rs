@@ -81,7 +81,7 @@ proptest! {
                 }
                 Step::Trim => {
                     seconds += 1;
-                    hub.trim(Duration::from_secs(seconds));
+                    hub.tick(Duration::from_secs(seconds));
                 }
                 Step::Disconnect(client) | Step::Reconnect(client) | Step::Read { client, .. } | Step::Park(client)
                 | Step::Skip(client) => {
@@ -111,7 +111,7 @@ proptest! {
         clients.clear();
         // What lingers goes when nobody has come back for long enough.
         for second in 1..60 {
-            hub.trim(Duration::from_secs(seconds + second));
+            hub.tick(Duration::from_secs(seconds + second));
         }
         prop_assert_eq!(hub.channels(), 0);
     }
@@ -341,7 +341,7 @@ fn threads_agree_with_the_model() {
         }
         scope.spawn(move || {
             while !done.load(Ordering::Acquire) {
-                hub.trim(Duration::ZERO);
+                hub.tick(Duration::ZERO);
                 thread::yield_now();
             }
         });

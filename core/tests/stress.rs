@@ -77,7 +77,7 @@ fn all_readers_agree_with_the_order_of_ids() {
         }
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
-                hub.trim(Duration::ZERO);
+                hub.tick(Duration::ZERO);
                 thread::yield_now();
             }
         });

@@ -95,7 +95,7 @@ fn trim(drivers: Vec<Waker>, drain: impl Fn(&Hub)) {
     let _drivers: Vec<_> = drivers.into_iter().map(|waker| hub.drive(waker)).collect();
     assert_eq!(bell.rung(), CHANNELS);
     for rung in [CHANNELS, 2 * CHANNELS] {
-        hub.trim(Duration::ZERO);
+        hub.tick(Duration::ZERO);
         drain(&hub);
         assert_eq!(bell.rung(), rung);
     }

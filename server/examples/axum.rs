@@ -119,6 +119,6 @@ async fn tidy_up(hub: Hub) {
     let mut timer = tokio::time::interval(Duration::from_secs(1));
     loop {
         timer.tick().await;
-        hub.trim(started.elapsed());
+        hub.tick(started.elapsed());
     }
 }
