@@ -13,8 +13,9 @@
 //! ```
 //!
 //! How long a publisher may be at it: for one turn, whose work is bounded, if there is a driver to go on. If there is none,
-//! until another publisher is about to ring, or until nothing is left. As long as no other comes, what is left is at most
-//! what the queue holds.
+//! until another publisher comes, or until nothing is left. Another may have put an event and be about to ring; may wait
+//! for room in the queue; or may ring while the role is free, as it is for a moment after each turn: then it goes on. As
+//! long as no other comes, what is left is at most what the queue holds.
 
 use std::time::Duration;
 
@@ -66,7 +67,10 @@ pub(crate) fn resign(engine: &Engine) {
 fn see_to_it(engine: &Engine, ring: Ring) {
     let Ring::Drain(heard) = ring else { return };
     let mut left = Turn::begin(engine, heard).run();
+    let mut round = Backoff::new();
     while left == Left::ToCaller {
+        // Others publish meanwhile, or have done so. If one does just now, it finds the role free.
+        pause(&mut round);
         let Ring::Drain(heard) = engine.role.call() else { return };
         left = Turn::begin_another(engine, heard).run();
     }

@@ -78,8 +78,8 @@ impl<'a> Turn<'a> {
 
     /// A turn for one who has had its turn, and found that nobody else comes for what it left.
     ///
-    /// It gives up the role as soon as another is about to ring. As long as there is none, what is left is at most what
-    /// the queue holds.
+    /// It gives up the role as soon as another is about to ring. As long as no other comes, what is left is at most what the
+    /// queue holds.
     pub(crate) fn begin_another(engine: &'a Engine, heard: Heard) -> Self {
         let mut turn = Self::begin(engine, heard);
         turn.budget.while_alone = true;
@@ -122,8 +122,7 @@ impl<'a> Turn<'a> {
         let writer = writer.as_mut().expect("the turn is not over");
         while !budget.is_spent(engine) {
             if !writer.has_pending() {
-                let (taker, pending) = writer.taking();
-                engine.sequencer.take(taker, BATCH_EVENTS, pending);
+                writer.take(&engine.sequencer, BATCH_EVENTS);
             }
             if !writer.has_pending() {
                 return;
@@ -185,13 +184,16 @@ impl<'a> Turn<'a> {
     /// - it resigns before the turn ends: it is not in the list when we look, and another or the caller goes on;
     /// - it resigns after: its own ring (in `Driver::drop`) finds the role free, and it drains.
     fn leave(&mut self, hands_on: bool) -> Left {
+        let engine = self.engine;
         let writer = self.writer();
         writer.handed_on += usize::from(hands_on);
         let turn = writer.handed_on;
+        // Who finds the queue full can't ring; this makes room for one.
+        writer.take(&engine.sequencer, 1);
         self.put_back();
-        let rings = self.engine.role.leave();
+        let rings = engine.role.leave();
         self.wake();
-        if hands_on && self.engine.drivers.wake_one(turn) || rings.are_fewer_than(self.engine.sequencer.queued()) {
+        if hands_on && engine.drivers.wake_one(turn) || rings.are_fewer_than(engine.sequencer.queued()) {
             Left::ToOthers
         } else {
             Left::ToCaller
@@ -269,3 +271,6 @@ fn append(
     });
     work
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::event::{IdEnd, Prepared};
 use crate::journal::JournalWriter;
 use crate::retention::Kept;
-use crate::sequencer::Taker;
+use crate::sequencer::{Sequencer, Taker};
 use crate::writer_token::WriterToken;
 
 /// The writer's side of everything: there is one for each hub. It lies in the engine's slot while nobody drains; a
@@ -28,12 +28,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// The writer of a new hub. No more than `batch` events are [pending](Self::pending) at a time.
+    /// The writer of a new hub, which takes `batch` events at a time.
     pub(crate) fn new(taker: Taker, id_end: Option<IdEnd>, kept: Kept, batch: usize) -> Self {
         Self {
             token: WriterToken::new(),
             taker,
-            pending: VecDeque::with_capacity(batch),
+            pending: VecDeque::with_capacity(2 * batch),
             last: 0,
             id_end,
             journal: JournalWriter::new(),
@@ -43,9 +43,10 @@ impl Writer {
         }
     }
 
-    /// The queue's taker, and where it puts what it takes.
-    pub(crate) fn taking(&mut self) -> (&mut Taker, &mut VecDeque<Box<Prepared>>) {
-        (&mut self.taker, &mut self.pending)
+    /// Takes up to `most` events out of the hub's queue, as far as there is room for them without allocating.
+    pub(crate) fn take(&mut self, queue: &Sequencer<Prepared>, most: usize) {
+        let room = self.pending.capacity() - self.pending.len();
+        queue.take(&mut self.taker, most.min(room), &mut self.pending);
     }
 
     /// Whether there are events that are taken out of the queue and not delivered yet.

@@ -24,7 +24,7 @@ enum Step {
     Read { client: usize, bytes: usize },
     Park(usize),
     Skip(usize),
-    Trim,
+    Tick,
 }
 
 fn path(names: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -42,7 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(client, bytes)| Step::Read { client, bytes }),
         2 => any::<usize>().prop_map(Step::Park),
         1 => any::<usize>().prop_map(Step::Skip),
-        1 => Just(Step::Trim),
+        1 => Just(Step::Tick),
     ]
 }
 
@@ -79,7 +79,7 @@ proptest! {
                     client.connect(&hub);
                     clients.push(client);
                 }
-                Step::Trim => {
+                Step::Tick => {
                     seconds += 1;
                     hub.tick(Duration::from_secs(seconds));
                 }
