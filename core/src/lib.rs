@@ -24,7 +24,7 @@
 //! A frame is appended once for each *pattern* that covers it, so a thousand distinct patterns over one namespace are a
 //! thousand appends: [`FilterLimits`] and [`HubConfig::max_channels`] bound what is subscribed to. Readers hold
 //! the log from their place on, so the owner of one watches its [lag](Subscription::lag): one that can't read now is [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All
-//! delivery goes through one drainer at a time.
+//! delivery is done by one thread at a time.
 //!
 //! # Coming back
 //!

@@ -1,7 +1,7 @@
 //! The engine's races, each order tried by loom, one claim a test. Black box: only what the crate promises is asserted.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release -p sse-core --test loom
+//! RUSTFLAGS="--cfg loom" cargo test --release -p sse-core --lib --test loom
 //! ```
 
 #![cfg(loom)]

@@ -291,7 +291,7 @@ fn a_hub_believes_no_id_of_another() {
     assert_eq!(begins(&later), Resume::Gap(GapReason::Restarted));
 }
 
-/// Real threads: publishers, trims, and clients that break off, park and skip while it is published.
+/// Real threads: publishers, ticks, and clients that break off, park and skip while it is published.
 #[test]
 fn threads_agree_with_the_model() {
     const EVENTS: usize = if cfg!(miri) { 50 } else { 30_000 };

@@ -1,4 +1,4 @@
-//! Real threads: publishers, readers that come and go, trims. Each reader gets exactly what its position promises, and
+//! Real threads: publishers, readers that come and go, ticks. Each reader gets exactly what its position promises, and
 //! all agree on one order.
 
 #![cfg(not(loom))]
