@@ -52,16 +52,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let _driver = hub.drive(waker.clone());
     let mut connections: Vec<Connection> = Vec::new();
     let started = Instant::now();
-    let mut trimmed = started;
+    let mut ticked = started;
     loop {
         let more = hub.drain();
         while let Some(socket) = would_block_is_none(listener.accept())? {
             connections.push(Connection::new(socket.0)?);
         }
         connections.retain_mut(|connection| connection.turn(&hub, &waker).is_ok());
-        if trimmed.elapsed() > Duration::from_secs(1) {
-            hub.trim(started.elapsed());
-            trimmed = Instant::now();
+        if ticked.elapsed() > Duration::from_secs(1) {
+            hub.tick(started.elapsed());
+            ticked = Instant::now();
         }
         if !more {
             thread::park_timeout(RETRY);

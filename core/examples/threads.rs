@@ -52,7 +52,7 @@ fn tick(hub: &Hub) {
     let started = Instant::now();
     for second in 0.. {
         hub.publish(&Event::new("/time", &u64::to_string(&second)).named("tick")).expect("a number is a valid event");
-        hub.trim(started.elapsed());
+        hub.tick(started.elapsed());
         thread::sleep(Duration::from_secs(1));
     }
 }

@@ -4,6 +4,7 @@ use crate::log::{Log, Origin};
 use crate::pattern::Pattern;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use crate::watchers::Watchers;
+use crate::writer_token::WriterToken;
 
 /// A pattern's subscribers, and what they share.
 pub(crate) struct Channel {
@@ -12,7 +13,7 @@ pub(crate) struct Channel {
     members: AtomicUsize,
     /// Members that get an event of this channel from no other.
     sole: AtomicUsize,
-    /// The last turn of draining that appended here. The drainer's own.
+    /// The last turn that appended here. For who has the [`WriterToken`].
     turn: AtomicU64,
     pub(crate) log: Log,
     pub(crate) watchers: Watchers,
@@ -101,10 +102,10 @@ impl Channel {
         self.members.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).is_ok()
     }
 
-    /// Notes that `turn` appended here; `true` for the first time. Drainer only.
+    /// Notes that `turn` appended here; `true` for the first time.
     #[inline]
-    pub(crate) fn touch(&self, turn: u64) -> bool {
-        // Relaxed: only drainers come here, and they are ordered one after the other.
+    pub(crate) fn touch(&self, _token: &mut WriterToken, turn: u64) -> bool {
+        // Relaxed: who has the token is ordered after who had it.
         if self.turn.load(Ordering::Relaxed) == turn {
             return false;
         }

@@ -36,7 +36,7 @@ pub struct HubConfig {
     /// Without history: most bytes that slow readers keep of all channels' logs. 64 MiB by default. Beyond it the oldest go, and a reader that has
     /// not read them is told of a gap. (With history it is half of `history_bytes`, and what logs no longer have is read from there.)
     pub backlog_bytes: usize,
-    /// How long past events are kept at most, by the time told to [`Hub::trim`](crate::Hub::trim). Without limit by
+    /// How long past events are kept at most, by the time told to [`Hub::tick`](crate::Hub::tick). Without limit by
     /// default.
     pub history_age: Duration,
 }

@@ -26,14 +26,18 @@ use crate::sync::Swap;
 /// Moments remembered to know how old events are: they are forgotten at most a 64th of the journal's age late.
 const MARKS: u32 = 64;
 
-/// All events, up to so many bytes and so old. One writer at a time (the drainer), any number of readers.
+/// All events, up to so many bytes and so old. One writer, any number of readers.
 pub(crate) struct Journal {
     chain: Swap<Chain>,
-    /// Oldest first. The writer's own.
-    marks: Swap<Vec<Mark>>,
     most_bytes: usize,
     age: Duration,
     hasher: SegmentHasher,
+}
+
+/// The side of the journal that is written: who has this may write.
+pub(crate) struct JournalWriter {
+    /// Oldest first.
+    marks: Vec<Mark>,
 }
 
 /// The whole journal at one moment; its last block may still grow.
@@ -55,12 +59,12 @@ struct Mark {
 impl Journal {
     pub(crate) fn new(most_bytes: usize, age: Duration) -> Self {
         let hasher = SegmentHasher::new();
-        Self { chain: Swap::new(Arc::default()), marks: Swap::new(Arc::default()), most_bytes, age, hasher }
+        Self { chain: Swap::new(Arc::default()), most_bytes, age, hasher }
     }
 
-    /// Appends an event, whose frame is given in two pieces. Writer only.
+    /// Appends an event, whose frame is given in two pieces.
     #[inline]
-    pub(crate) fn append(&self, namespace: &str, frame: [&[u8]; 2], sequence: u64) {
+    pub(crate) fn append(&self, _writer: &mut JournalWriter, namespace: &str, frame: [&[u8]; 2], sequence: u64) {
         let appended = |chain: &Arc<Chain>| {
             chain.blocks.last().is_some_and(|last| last.append(namespace, frame, sequence).is_ok())
         };
@@ -88,19 +92,16 @@ impl Journal {
     }
 
     /// Forgets what is older than the journal's age. `now` is the time since any fixed moment, and every event through
-    /// `newest` is here. Writer only.
-    pub(crate) fn expire(&self, now: Duration, newest: u64) {
-        let marks = self.marks.load();
+    /// `newest` is here.
+    pub(crate) fn expire(&self, writer: &mut JournalWriter, now: Duration, newest: u64) {
+        let marks = &mut writer.marks;
         let due = marks.last().is_none_or(|mark| now.saturating_sub(mark.at) >= self.age / MARKS);
         let expired = marks.iter().take_while(|mark| now.saturating_sub(mark.at) >= self.age).count();
         if let Some(mark) = marks[..expired].last() {
             self.forget_through(mark.sequence);
         }
-        if due || expired > 0 {
-            let mut left = marks[expired..].to_vec();
-            left.extend(due.then_some(Mark { at: now, sequence: newest }));
-            self.marks.store(Arc::new(left));
-        }
+        marks.drain(..expired);
+        marks.extend(due.then_some(Mark { at: now, sequence: newest }));
     }
 
     fn forget_through(&self, sequence: u64) {
@@ -138,6 +139,12 @@ impl Journal {
     }
 }
 
+impl JournalWriter {
+    pub(crate) fn new() -> Self {
+        Self { marks: Vec::new() }
+    }
+}
+
 impl Chain {
     fn drop_first(&mut self, count: usize) {
         for block in self.blocks.drain(..count) {
@@ -162,7 +169,7 @@ mod tests {
 
     fn append(journal: &Journal, sequence: u64, namespace: &str, length: usize) -> Vec<u8> {
         let (frame, end) = (vec![b'x'; length], format!("id:0-{sequence}\n"));
-        journal.append(namespace, [&frame, end.as_bytes()], sequence);
+        journal.append(&mut JournalWriter::new(), namespace, [&frame, end.as_bytes()], sequence);
         [frame, end.into_bytes()].concat()
     }
 
@@ -325,18 +332,18 @@ mod tests {
     #[test]
     fn events_are_forgotten_once_they_are_too_old() {
         let journal = Journal::new(1 << 20, Duration::from_secs(64));
-        let seconds = Duration::from_secs;
+        let (mut writer, seconds) = (JournalWriter::new(), Duration::from_secs);
         let all = |after| read_all(&journal, after, &filter(["/a"])).unwrap().0;
         append(&journal, 1, "/a", 1);
-        journal.expire(seconds(100), 1);
+        journal.expire(&mut writer, seconds(100), 1);
         append(&journal, 2, "/a", 1);
-        journal.expire(seconds(101), 2);
-        journal.expire(seconds(163), 2);
+        journal.expire(&mut writer, seconds(101), 2);
+        journal.expire(&mut writer, seconds(163), 2);
         assert_eq!(journal.after(), 0);
-        journal.expire(seconds(164), 2);
+        journal.expire(&mut writer, seconds(164), 2);
         assert_eq!(journal.after(), 1);
         assert_eq!(all(1), [(2, b"xid:0-2\n".to_vec())]);
-        journal.expire(seconds(165), 2);
+        journal.expire(&mut writer, seconds(165), 2);
         assert_eq!((journal.after(), journal.chain.load().blocks.len()), (2, 0));
         append(&journal, 3, "/a", 1);
         assert_eq!(all(2), [(3, b"xid:0-3\n".to_vec())]);

@@ -24,7 +24,7 @@
 //! A frame is appended once for each *pattern* that covers it, so a thousand distinct patterns over one namespace are a
 //! thousand appends: [`FilterLimits`] and [`HubConfig::max_channels`] bound what is subscribed to. Readers hold
 //! the log from their place on, so the owner of one watches its [lag](Subscription::lag): one that can't read now is [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All
-//! delivery goes through one drainer at a time.
+//! delivery is done by one thread at a time.
 //!
 //! # Coming back
 //!
@@ -94,9 +94,11 @@
 
 #[cfg(feature = "blocking")]
 mod blocking;
+mod blocks;
 mod channel;
 mod config;
 mod cursor;
+mod delivery;
 mod engine;
 mod event;
 #[cfg(feature = "stream")]
@@ -131,6 +133,7 @@ mod ready;
 mod resume;
 mod resumes;
 mod retention;
+mod role;
 mod run;
 mod segment;
 mod sequencer;
@@ -143,7 +146,10 @@ mod time;
 #[cfg(feature = "stream")]
 mod timer;
 mod trie;
+mod turn;
 mod watchers;
+mod writer;
+mod writer_token;
 
 #[cfg(feature = "blocking")]
 pub use blocking::Waited;

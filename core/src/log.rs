@@ -10,7 +10,7 @@
 //! holds the block it stands in and asks the log for the next, so it keeps nothing of what is appended after that block. If
 //! the next one has been let go of, the cursor is told that its way on is gone.
 //!
-//! Who lets go of blocks is the [retention](crate::retention): with history, when they are more than its budget; without
+//! Who lets go of blocks is the [owner of all blocks](crate::blocks): with history, when they are more than its budget; without
 //! history, also as soon as no cursor stands in or before them.
 
 use std::sync::Arc;
@@ -19,13 +19,14 @@ use smallvec::SmallVec;
 
 use crate::segment::{Before, Segment};
 use crate::sync::{AtomicU64, Ordering, Swap, fence};
+use crate::writer_token::WriterToken;
 
 /// Blocks double from the first size to the last: a channel that says a word a minute stays small, a busy one crosses
 /// a segment's end rarely. 256 KiB is four turns of a reader, and a block the allocator keeps mapped.
 const FIRST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 1 << 10 };
 const LAST_BLOCK_BYTES: usize = if cfg!(loom) { 32 } else { 256 << 10 };
 
-/// Frames in order of their sequences. One writer at a time (the drainer), any number of cursors.
+/// Frames in order of their sequences. One writer, any number of cursors.
 pub(crate) struct Log {
     chain: Swap<Chain>,
     /// The last of the chain: what the writer needs each time.
@@ -112,12 +113,16 @@ impl Log {
     }
 
     /// Appends a frame, given in pieces; gives the block that it has begun, if it has begun one.
-    ///
-    /// Writer only.
     #[inline]
-    pub(crate) fn append(&self, frame: &[&[u8]], sequence: u64, past: Past) -> Option<Growth> {
+    pub(crate) fn append(
+        &self,
+        _token: &mut WriterToken,
+        frame: &[&[u8]],
+        sequence: u64,
+        past: Past,
+    ) -> Option<Growth> {
         let length = frame.iter().map(|piece| piece.len()).sum::<usize>();
-        // Relaxed: only the writer stores it, and drainers are ordered one after the other. Readers take it for
+        // Relaxed: only the writer stores it, and who has the token is ordered after who had it. Readers take it for
         // their lag, which is a measure and publishes nothing.
         let written = self.written.load(Ordering::Relaxed) + length as u64;
         let full = self.tail.with(|tail| tail.append(frame, sequence).is_err().then(|| tail.clone()));
@@ -154,9 +159,9 @@ impl Log {
     }
 
     /// Lets go of a block, if it is still here, and of those before it. `true` if the tail was among them: then readers who have
-    /// caught up stand in it until they look again. Writer only.
+    /// caught up stand in it until they look again.
     #[must_use]
-    pub(crate) fn forget(&self, block: &Segment) -> bool {
+    pub(crate) fn forget(&self, _token: &mut WriterToken, block: &Segment) -> bool {
         let chain = self.chain.load();
         let count = chain.partition_point(|other| other.before().bytes <= block.before().bytes);
         let kept = &chain[count..];
@@ -170,8 +175,7 @@ impl Log {
     }
 
     /// Lets go of the blocks that every reader has read. If the log `is_quiet`, it ends the tail, so that it goes when its readers have left it.
-    /// Writer only.
-    pub(crate) fn forget_read(&self, is_quiet: bool) -> Read {
+    pub(crate) fn forget_read(&self, _token: &mut WriterToken, is_quiet: bool) -> Read {
         let chain = self.chain.load();
         let kept = &chain[blocks_read(&chain)..];
         let ended = is_quiet && chain.last().is_some_and(|tail| self.end(tail, kept));

@@ -34,7 +34,7 @@ pub(crate) struct Segment {
     block: Box<[MaybeUninit<UnsafeCell<u8>>]>,
     /// `sealed << 63 | frames << 32 | bytes`.
     committed: AtomicU64,
-    /// Someone is writing. There is one writer by design (whoever drains); this makes it a fact.
+    /// Someone is writing. There is one writer by design (`WriterToken`); this makes it a fact.
     claimed: AtomicBool,
     tracker: Tracker,
 }

@@ -1,7 +1,7 @@
 //! The one door to atomics and shared pointers: std and arc-swap, or loom's models of them.
 //!
 //! Every other file takes its synchronisation from here, so that `RUSTFLAGS="--cfg loom"` swaps the ground under
-//! the whole engine and `tests/loom.rs` can try every order of *our* steps. Reference counts stay std's in both
+//! the whole engine and `tests/loom/` can try every order of *our* steps. Reference counts stay std's in both
 //! worlds: they are not ours to prove.
 
 #[cfg(not(loom))]

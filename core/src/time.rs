@@ -8,7 +8,7 @@ use crate::hub::Hub;
 /// How often a hub is told the time.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Tells a hub the time once a second, for ever, as [`Hub::trim`] wants it: for a task of its own. `sleep` is the
+/// Tells a hub the time once a second, for ever, as [`Hub::tick`] wants it: for a task of its own. `sleep` is the
 /// runtime's, as `tokio::time::sleep`.
 ///
 /// ```ignore
@@ -22,7 +22,7 @@ pub async fn keep_time<S: Future<Output = ()>>(hub: Hub, sleep: impl Fn(Duration
     loop {
         sleep(ROUND).await;
         now = now.saturating_add(ROUND);
-        hub.trim(now);
+        hub.tick(now);
     }
 }
 
@@ -45,7 +45,7 @@ mod tests {
         let config = HubConfig { epoch: Some(0xe), history_bytes: 1 << 20, history_age, ..HubConfig::default() };
         let resumes_after = |seconds: usize| {
             let hub = Hub::new(config.clone());
-            hub.trim(Duration::ZERO);
+            hub.tick(Duration::ZERO);
             hub.publish(&Event::new("/a", "x")).unwrap();
             let slept = AtomicUsize::new(0);
             let sleep = |duration: Duration| -> Pin<Box<dyn Future<Output = ()>>> {

@@ -4,6 +4,8 @@ use std::slice;
 use std::sync::Arc;
 use std::task::Waker;
 
+use smallvec::SmallVec;
+
 use crate::foreign_waker::{ForeignWaker, Identity};
 use crate::hamt::Hamt;
 use crate::sync::{AtomicUsize, Ordering, Swap, fence};
@@ -47,11 +49,11 @@ impl Watchers {
         let waker = ForeignWaker::new(waker);
         let joined = self.list.with(|list| list.join(&identity));
         let watcher = joined.unwrap_or_else(|| self.add(Watcher { identity, waker, joined: AtomicUsize::new(1) }));
-        // A reader joins, then reads the log; the drainer appends, then loads this list. Both orders:
-        // - this fence first: the drainer finds the reader's watcher here, and wakes it. It also does so if the watcher was
+        // A reader joins, then reads the log; a turn appends, then loads this list. Both orders:
+        // - this fence first: the turn finds the reader's watcher here, and wakes it. It also does so if the watcher was
         //   there already: the list that it was found in was loaded before this fence, and it is in all lists after that
         //   one until the reader leaves;
-        // - the drainer's fence first: what it appended is there when the reader reads.
+        // - the turn's fence first: what it appended is there when the reader reads.
         fence(Ordering::SeqCst); // with the one in `wake_all`
         watcher
     }
@@ -101,11 +103,13 @@ impl Watchers {
         });
     }
 
-    /// Wakes one of them, and another if its waker panics; `false` if there is none.
-    pub(crate) fn wake_one(&self) -> bool {
-        let mut woken = false;
-        self.list.load().for_each(|watcher| woken = woken || watcher.waker.wake());
-        woken
+    /// Wakes one of them, in turn, and another if its waker panics; `false` if there is none.
+    pub(crate) fn wake_one(&self, turn: usize) -> bool {
+        let list = self.list.load();
+        let mut all = SmallVec::<[&Watcher; FEW]>::new();
+        list.for_each(|watcher| all.push(watcher));
+        let (before, from) = all.split_at(turn % all.len().max(1));
+        from.iter().chain(before).any(|watcher| watcher.waker.wake())
     }
 }
 
@@ -181,7 +185,7 @@ impl List {
         }
     }
 
-    fn for_each(&self, mut each: impl FnMut(&Watcher)) {
+    fn for_each<'a>(&'a self, mut each: impl FnMut(&'a Watcher)) {
         match self.few() {
             Ok(few) => few.iter().for_each(|watcher| each(watcher)),
             Err(many) => many.for_each(&mut |entry| each(entry.item)),
@@ -242,7 +246,7 @@ mod tests {
         watchers.leave(&watcher);
         watchers.wake_all();
         assert_eq!(rung(), (2, 1));
-        assert!(!watchers.wake_one());
+        assert!(!watchers.wake_one(1));
     }
 
     #[test]

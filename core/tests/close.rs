@@ -73,7 +73,7 @@ fn every_reader_is_woken_for_the_end_once() {
         drop(subscribe(&hub, "/left"));
         hub.close();
         hub.close();
-        hub.trim(Duration::ZERO);
+        hub.tick(Duration::ZERO);
         assert!(bells.iter().all(|bell| bell.rung() == 1));
     }
 }
@@ -167,7 +167,7 @@ proptest! {
                 Step::CatchUp(client) => clients[client].catch_up(),
                 Step::Park(client) => clients[client].subscription.iter_mut().for_each(Subscription::park),
                 Step::Skip(client) => clients[client].subscription.iter_mut().for_each(Subscription::skip),
-                Step::Trim => hub.trim(Duration::ZERO),
+                Step::Trim => hub.tick(Duration::ZERO),
             }
             prop_assert!(clients.iter().filter_map(|client| client.subscription.as_ref()).all(|one| !one.has_ended()));
         }

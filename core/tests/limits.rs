@@ -31,7 +31,7 @@ enum Step {
     Subscribe(Vec<String>),
     Unsubscribe(usize),
     Publish(String),
-    Trim,
+    Tick,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -40,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => prop::collection::vec(path(), 1..4).prop_map(Step::Subscribe),
         3 => any::<usize>().prop_map(Step::Unsubscribe),
         2 => path().prop_map(|path| Step::Publish(path.replace('*', "c"))),
-        1 => Just(Step::Trim),
+        1 => Just(Step::Tick),
     ]
 }
 
@@ -112,7 +112,7 @@ proptest! {
                     prop_assert_eq!(hub.subscriptions(&namespace), covering);
                     hub.publish(&Event::new(&path, "x")).unwrap();
                 }
-                Step::Trim => hub.trim(Duration::ZERO),
+                Step::Tick => hub.tick(Duration::ZERO),
                 Step::Unsubscribe(_) => {}
             }
             let live: BTreeSet<&Pattern> = readers.iter().flat_map(|(filter, _)| filter.patterns()).collect();

@@ -94,7 +94,7 @@ proptest! {
                     let id = matches!(step, Step::Return(_)).then_some("e-1");
                     readers.push(hub.subscribe_with(&filter, id, |_| Waker::noop().clone()).unwrap());
                 }
-                Step::Tick => hub.trim(Duration::from_secs(second)),
+                Step::Tick => hub.tick(Duration::from_secs(second)),
                 Step::Leave(reader) | Step::Keep(reader) | Step::Read(reader) | Step::ReadAll(reader)
                 | Step::ReadPart(reader, _) | Step::Park(reader) | Step::Skip(reader) => {
                     let index = reader % readers.len().max(1);

@@ -19,7 +19,7 @@ enum Step {
     Unsubscribe(usize),
     Publish { namespace: String, name: Option<String>, data: String },
     Read { reader: usize, bytes: usize },
-    Trim,
+    Tick,
 }
 
 fn path(names: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (path(&["a", "b", "c"]), prop::option::of("[a-f ]{0,5}"), "[a-c \r\n]{0,40}")
             .prop_map(|(namespace, name, data)| Step::Publish { namespace, name, data }),
         6 => (any::<usize>(), 0usize..200).prop_map(|(reader, bytes)| Step::Read { reader, bytes }),
-        1 => Just(Step::Trim),
+        1 => Just(Step::Tick),
     ]
 }
 
@@ -105,7 +105,7 @@ proptest! {
                     let index = reader % readers.len();
                     readers[index].read(bytes);
                 }
-                Step::Trim => hub.trim(Duration::ZERO),
+                Step::Tick => hub.tick(Duration::ZERO),
                 Step::Unsubscribe(_) | Step::Read { .. } => {}
             }
             for reader in &readers {

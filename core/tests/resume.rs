@@ -27,7 +27,7 @@ enum Step {
     Read { client: usize, bytes: usize },
     Park(usize),
     Skip(usize),
-    Trim,
+    Tick,
 }
 
 fn path(names: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(client, bytes)| Step::Read { client, bytes }),
         2 => any::<usize>().prop_map(Step::Park),
         1 => any::<usize>().prop_map(Step::Skip),
-        1 => Just(Step::Trim),
+        1 => Just(Step::Tick),
     ]
 }
 
@@ -82,9 +82,9 @@ proptest! {
                     client.connect(&hub);
                     clients.push(client);
                 }
-                Step::Trim => {
+                Step::Tick => {
                     seconds += 1;
-                    hub.trim(Duration::from_secs(seconds));
+                    hub.tick(Duration::from_secs(seconds));
                 }
                 Step::Disconnect(client) | Step::Reconnect(client) | Step::Read { client, .. } | Step::Park(client)
                 | Step::Skip(client) => {
@@ -115,7 +115,7 @@ proptest! {
         clients.clear();
         // What lingers goes when nobody has come back for long enough.
         for second in 1..60 {
-            hub.trim(Duration::from_secs(seconds + second));
+            hub.tick(Duration::from_secs(seconds + second));
         }
         prop_assert_eq!(hub.channels(), 0);
     }
@@ -302,7 +302,7 @@ fn a_hub_believes_no_id_of_another() {
     assert_eq!(begins(&later), Resume::Gap(GapReason::Restarted));
 }
 
-/// Real threads: publishers, trims, and clients that break off, park and skip while it is published.
+/// Real threads: publishers, ticks, and clients that break off, park and skip while it is published.
 #[test]
 fn threads_agree_with_the_model() {
     const EVENTS: usize = if cfg!(miri) { 50 } else { 30_000 };
@@ -352,7 +352,7 @@ fn threads_agree_with_the_model() {
         }
         scope.spawn(move || {
             while !done.load(Ordering::Acquire) {
-                hub.trim(Duration::ZERO);
+                hub.tick(Duration::ZERO);
                 thread::yield_now();
             }
         });

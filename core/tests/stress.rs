@@ -1,4 +1,4 @@
-//! Real threads: publishers, readers that come and go, trims. Each reader gets exactly what its position promises, and
+//! Real threads: publishers, readers that come and go, ticks. Each reader gets exactly what its position promises, and
 //! all agree on one order.
 
 #![cfg(not(loom))]
@@ -77,7 +77,7 @@ fn all_readers_agree_with_the_order_of_ids() {
         }
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
-                hub.trim(Duration::ZERO);
+                hub.tick(Duration::ZERO);
                 thread::yield_now();
             }
         });

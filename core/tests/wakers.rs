@@ -80,8 +80,8 @@ fn whoever_publishes_wakes_everyone_whatever_a_waker_does() {
     assert_eq!((bell.rung(), hub.published()), (20, 4));
 }
 
-/// A channel's readers are woken in a round of trimming, too. It takes several turns, which a driver is to go on with.
-fn trim(drivers: Vec<Waker>, drain: impl Fn(&Hub)) {
+/// A channel's readers are woken in a round of looking at what is kept, too. It takes several turns, which a driver is to go on with.
+fn tick(drivers: Vec<Waker>, drain: impl Fn(&Hub)) {
     const CHANNELS: usize = 1500;
     let hub = Hub::new(HubConfig::default());
     let (bell, waker) = bell();
@@ -95,7 +95,7 @@ fn trim(drivers: Vec<Waker>, drain: impl Fn(&Hub)) {
     let _drivers: Vec<_> = drivers.into_iter().map(|waker| hub.drive(waker)).collect();
     assert_eq!(bell.rung(), CHANNELS);
     for rung in [CHANNELS, 2 * CHANNELS] {
-        hub.trim(Duration::ZERO);
+        hub.tick(Duration::ZERO);
         drain(&hub);
         assert_eq!(bell.rung(), rung);
     }
@@ -104,7 +104,7 @@ fn trim(drivers: Vec<Waker>, drain: impl Fn(&Hub)) {
 #[test]
 fn a_driver_wakes_everyone_whatever_a_waker_does() {
     let (bell, waker) = bell();
-    trim(vec![waker], |hub| {
+    tick(vec![waker], |hub| {
         let rung = bell.rung();
         while hub.drain() {}
         assert!(rung > 0);
@@ -114,7 +114,7 @@ fn a_driver_wakes_everyone_whatever_a_waker_does() {
 #[test]
 fn what_a_turn_leaves_is_handed_to_a_driver_that_can_be_woken() {
     let (bell, waker) = bell();
-    trim(vec![bomb(), waker, bomb()], |hub| {
+    tick(vec![bomb(), waker, bomb()], |hub| {
         let rung = bell.rung();
         while hub.drain() {}
         assert!(rung > 0);
@@ -123,7 +123,7 @@ fn what_a_turn_leaves_is_handed_to_a_driver_that_can_be_woken() {
 
 #[test]
 fn who_finds_no_driver_that_can_be_woken_goes_on_itself() {
-    trim(vec![bomb(), bomb()], |_| ());
+    tick(vec![bomb(), bomb()], |_| ());
 }
 
 /// Their wakers are dropped with the places.

@@ -312,7 +312,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
     /// Gives back what a crowd of connections has left behind.
     fn trim(&mut self) {
         if self.housekeeper {
-            self.hub.trim(self.now.instant.duration_since(self.started));
+            self.hub.tick(self.now.instant.duration_since(self.started));
         }
         self.topics.trim();
         self.connections.trim();

@@ -1,7 +1,7 @@
 //! The engine's races, each order tried by loom, one claim a test. Black box: only what the crate promises is asserted.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release -p sse-core --test loom
+//! RUSTFLAGS="--cfg loom" cargo test --release -p sse-core --lib --test loom
 //! ```
 
 #![cfg(loom)]
@@ -15,9 +15,12 @@ use loom::thread::{self, JoinHandle};
 use sse_core::{Event, Filter, Hub, HubConfig, Namespace, Pattern, SubscribeError, Subscription};
 use support::{Client, Note, Published};
 
-#[path = "loom/close.rs"]
 mod close;
+mod returning;
+mod rooms;
+#[path = "../support/mod.rs"]
 mod support;
+mod turns;
 
 /// Tries every order of the steps of `threads`, with at most three preemptions: what a bug needs is rarely more.
 fn model(threads: impl Fn() + Send + Sync + 'static) {
@@ -278,43 +281,6 @@ fn publishing_finds_its_channels_while_the_trie_grows() {
     });
 }
 
-#[test]
-fn what_a_turn_leaves_is_handed_on_while_the_driver_resigns() {
-    model(|| {
-        let hub = hub();
-        let mut reader = subscribe(&hub, "/a");
-        let driver = hub.drive(Waker::noop().clone());
-        let publisher = spawn(&hub, move |hub| {
-            publish(hub, "/a", "1");
-            publish(hub, "/a", "2");
-        });
-        publish(&hub, "/a", "3");
-        drop(driver);
-        publisher.join().unwrap();
-        // A driver that was woken, and resigned before it came to drain, has drained when it resigned.
-        assert_eq!(read(&mut reader).len(), 3);
-    });
-}
-
-#[test]
-fn a_driver_is_woken_for_what_a_turn_leaves() {
-    model(|| {
-        let hub = hub();
-        let mut reader = subscribe(&hub, "/a");
-        let flag = Arc::new(Flag(AtomicBool::new(false)));
-        let _driver = hub.drive(Waker::from(flag.clone()));
-        let publisher = spawn(&hub, move |hub| {
-            publish(hub, "/a", "1");
-            publish(hub, "/a", "2");
-        });
-        publish(&hub, "/a", "3");
-        publisher.join().unwrap();
-        let woken = flag.0.load(Ordering::Acquire); // with the store in `wake`
-        while woken && hub.drain() {}
-        assert_eq!(read(&mut reader).len(), 3, "woken: {woken}");
-    });
-}
-
 /// Panics when it is woken, without a word to the panic hook: loom tries this many times.
 struct Bomb;
 
@@ -356,234 +322,15 @@ fn no_wake_up_is_lost_beside_a_waker_that_panics() {
 }
 
 #[test]
-fn trimming_loses_nothing() {
+fn ticking_loses_nothing() {
     model(|| {
         let hub = hub();
         let mut reader = subscribe(&hub, "/a");
         publish(&hub, "/a", "1");
-        hub.trim(Duration::ZERO);
-        let trimmer = spawn(&hub, move |hub| hub.trim(Duration::ZERO));
+        hub.tick(Duration::ZERO);
+        let ticker = spawn(&hub, move |hub| hub.tick(Duration::ZERO));
         publish(&hub, "/a", "2");
-        trimmer.join().unwrap();
+        ticker.join().unwrap();
         assert_eq!(read(&mut reader), "12");
-    });
-}
-
-#[test]
-fn the_joint_of_replay_and_live_is_exact() {
-    model(|| {
-        let hub = hub_with_history();
-        publish(&hub, "/a", "1");
-        let publisher = spawn(&hub, move |hub| (publish(hub, "/a", "2"), publish(hub, "/a", "3")));
-        let mut reader = client(&hub, &["/a"], Some("0-0"));
-        reader.catch_up();
-        publisher.join().unwrap();
-        reader.catch_up();
-        assert_eq!(data(&reader), "123");
-    });
-}
-
-#[test]
-fn two_who_return_may_be_the_first_to_search_a_block() {
-    model(|| {
-        let hub = hub_with_history();
-        for (path, data) in [("/b", "1"), ("/a", "2"), ("/b", "3"), ("/a", "4"), ("/b", "5")] {
-            publish(&hub, path, data);
-        }
-        let (mut one, mut other) = (client(&hub, &["/a"], Some("0-0")), client(&hub, &["/a"], Some("0-0")));
-        let reading = spawn(&hub, move |_| {
-            other.catch_up();
-            data(&other)
-        });
-        one.catch_up();
-        assert_eq!([data(&one), reading.join().unwrap()], ["24", "24"]);
-    });
-}
-
-#[test]
-fn a_lingering_channel_is_found_whole_or_not_at_all() {
-    model(|| {
-        let hub = hub_with_history();
-        let old = client(&hub, &["/a"], None);
-        let leaver = thread::spawn(move || drop(old));
-        publish(&hub, "/a", "1");
-        let mut reader = client(&hub, &["/a"], Some("0-0"));
-        reader.catch_up();
-        leaver.join().unwrap();
-        publish(&hub, "/a", "2");
-        reader.catch_up();
-        assert_eq!(data(&reader), "12");
-    });
-}
-
-#[test]
-fn a_channel_that_is_given_up_takes_no_newcomer_along() {
-    model(|| {
-        let hub = hub_with_history();
-        // One channel may linger: the second takes the place of the first.
-        drop(client(&hub, &["/a"], None));
-        let other = client(&hub, &["/b"], None);
-        let leaver = thread::spawn(move || drop(other));
-        let mut reader = client(&hub, &["/a"], Some("0-0"));
-        leaver.join().unwrap();
-        publish(&hub, "/a", "1");
-        reader.catch_up();
-        assert_eq!(data(&reader), "1");
-    });
-}
-
-#[test]
-fn several_channels_are_read_in_one_order() {
-    model(|| {
-        let hub = hub();
-        let filter = Filter::any_of([Pattern::parse("/a").unwrap(), Pattern::parse("/b").unwrap()]).unwrap();
-        let mut both = hub.subscribe(filter, Waker::noop().clone()).unwrap();
-        let publisher = spawn(&hub, move |hub| publish(hub, "/a", "1"));
-        let second = publish(&hub, "/b", "2");
-        let early = read(&mut both);
-        let first = publisher.join().unwrap();
-        assert_eq!(early + &read(&mut both), if first < second { "12" } else { "21" });
-    });
-}
-
-#[test]
-fn who_skips_gets_all_that_comes_after_the_gap() {
-    model(|| {
-        let hub = hub_with_history();
-        let mut reader = client(&hub, &["/a"], None);
-        let publisher = spawn(&hub, move |hub| (publish(hub, "/a", "1"), publish(hub, "/a", "2")));
-        reader.subscription.as_mut().unwrap().skip();
-        publisher.join().unwrap();
-        reader.catch_up();
-        let all = published(vec![(1, "/a", "1"), (2, "/a", "2")]);
-        assert_eq!(reader.check(&all, true), Ok(()));
-    });
-}
-
-#[test]
-fn who_parks_misses_nothing() {
-    model(|| {
-        let hub = hub_with_history();
-        let mut reader = client(&hub, &["/a"], None);
-        let publisher = spawn(&hub, move |hub| (publish(hub, "/a", "1"), publish(hub, "/a", "2")));
-        reader.read(10);
-        reader.subscription.as_mut().unwrap().park();
-        reader.catch_up();
-        publisher.join().unwrap();
-        reader.catch_up();
-        assert_eq!(data(&reader), "12");
-    });
-}
-
-#[test]
-fn a_channel_that_nobody_comes_back_to_goes() {
-    model(|| {
-        let hub = hub_with_history();
-        // It is among those without members, and has one again.
-        drop(client(&hub, &["/a"], None));
-        let last = client(&hub, &["/a"], None);
-        let leaver = thread::spawn(move || drop(last));
-        hub.trim(Duration::ZERO);
-        leaver.join().unwrap();
-        hub.trim(Duration::ZERO);
-        hub.trim(Duration::ZERO);
-        assert_eq!(hub.channels(), 0);
-    });
-}
-
-fn hub_for_one_channel(history_bytes: usize) -> Hub {
-    Hub::new(HubConfig { queue_events: 4, max_channels: 1, history_bytes, ..HubConfig::default() })
-}
-
-/// `None`: there was no room, and nothing else was wrong.
-fn try_subscribe(hub: &Hub, path: &str) -> Option<Subscription> {
-    let subscription = hub.subscribe(Filter::parse(path).unwrap(), Waker::noop().clone());
-    assert!(hub.channels() <= 1);
-    subscription.map_err(|error| assert_eq!(error, SubscribeError::TooManyChannels { limit: 1 })).ok()
-}
-
-/// Someone leaves the only channel there may be, and someone comes to `path`.
-fn the_last_room_changes_hands(path: &'static str) {
-    model(move || {
-        let hub = hub_for_one_channel(0);
-        let old = subscribe(&hub, "/a");
-        let leaver = thread::spawn(move || drop(old));
-        let early = try_subscribe(&hub, path);
-        leaver.join().unwrap();
-        let new = early.or_else(|| try_subscribe(&hub, path)).expect("there is room after who left");
-        assert_eq!(hub.channels(), 1);
-        assert!(try_subscribe(&hub, "/c").is_none());
-        drop(new);
-        assert_eq!(hub.channels(), 0);
-    });
-}
-
-#[test]
-fn the_room_of_who_leaves_is_had_by_one_and_not_lost() {
-    the_last_room_changes_hands("/b");
-}
-
-#[test]
-fn the_room_of_a_channel_on_its_way_out_is_counted_once() {
-    the_last_room_changes_hands("/a");
-}
-
-#[test]
-fn the_last_room_is_for_one_of_two() {
-    model(|| {
-        let hub = hub_for_one_channel(0);
-        let other = spawn(&hub, move |hub| try_subscribe(hub, "/a"));
-        let one = try_subscribe(&hub, "/b");
-        let other = other.join().unwrap();
-        assert!(one.is_some() != other.is_some());
-        drop((one, other));
-        assert_eq!(hub.channels(), 0);
-    });
-}
-
-#[test]
-fn a_lingering_channel_makes_room_for_a_newcomer_or_has_its_reader_back() {
-    model(|| {
-        let hub = hub_for_one_channel(1 << 10);
-        drop(subscribe(&hub, "/a"));
-        assert_eq!(hub.channels(), 1);
-        let newcomer = spawn(&hub, move |hub| try_subscribe(hub, "/b"));
-        let returned = try_subscribe(&hub, "/a");
-        let newcomer = newcomer.join().unwrap();
-        assert!(returned.is_some() != newcomer.is_some());
-        assert_eq!(hub.channels(), 1);
-        drop((returned, newcomer));
-        assert!(try_subscribe(&hub, "/c").is_some());
-    });
-}
-
-#[test]
-fn who_is_refused_one_channel_stays_in_none() {
-    model(|| {
-        let hub = hub_for_one_channel(0);
-        let refused = spawn(&hub, move |hub| {
-            let filter = Filter::any_of([Pattern::parse("/a").unwrap(), Pattern::parse("/b").unwrap()]).unwrap();
-            hub.subscribe(filter, Waker::noop().clone()).is_err()
-        });
-        let new = try_subscribe(&hub, "/a");
-        assert!(refused.join().unwrap());
-        let new = new.or_else(|| try_subscribe(&hub, "/a")).expect("the other is gone");
-        assert_eq!(hub.subscriptions(&Namespace::parse("/a").unwrap()), 1);
-        drop(new);
-        assert_eq!(hub.channels(), 0);
-    });
-}
-
-#[test]
-fn who_stays_is_counted_once_whoever_comes_and_goes() {
-    model(|| {
-        let hub = hub();
-        let filter = Filter::any_of([Pattern::parse("/a/*").unwrap(), Pattern::parse("/*/b").unwrap()]).unwrap();
-        let _stays = hub.subscribe(filter.clone(), Waker::noop().clone()).unwrap();
-        let other = spawn(&hub, move |hub| drop(hub.subscribe(filter, Waker::noop().clone()).unwrap()));
-        let count = || hub.subscriptions(&Namespace::parse("/a/b").unwrap());
-        assert!((1..=2).contains(&count()));
-        other.join().unwrap();
-        assert_eq!(count(), 1);
     });
 }
