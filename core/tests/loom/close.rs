@@ -36,6 +36,22 @@ fn of_two_publishers_each_is_told_the_truth() {
 }
 
 #[test]
+fn nothing_comes_after_the_end() {
+    model(|| {
+        let hub = hub();
+        let mut reader = subscribe(&hub, "/a");
+        let publisher = spawn(&hub, |hub| hub.publish(&Event::new("/a", "1")).is_ok());
+        hub.close();
+        let early = read(&mut reader);
+        let ended = reader.has_ended();
+        let taken = publisher.join().unwrap();
+        let late = read(&mut reader);
+        assert!(!ended || late.is_empty(), "the end was not the end");
+        assert_eq!(early + &late, if taken { "1" } else { "" });
+    });
+}
+
+#[test]
 fn who_waits_is_woken_for_the_end() {
     model(|| {
         let hub = hub();
