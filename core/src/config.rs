@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::filter::FilterLimits;
-use crate::namespace::Limits;
+use crate::names::filter::FilterLimits;
+use crate::names::namespace::Limits;
 
 /// What a hub is made with.
 #[derive(Clone, Debug)]

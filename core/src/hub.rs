@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::channel::Channel;
+use crate::channels::channel::Channel;
+use crate::channels::watchers::Watcher;
 use crate::config::HubConfig;
-use crate::delivery;
-use crate::engine::Engine;
-use crate::event::{Event, EventError, EventId, Prepared};
-use crate::filter::{Filter, FilterError, FilterLimits};
-use crate::membership::Membership;
-use crate::namespace::{Limits, Namespace, NamespaceError};
-use crate::node::MOST_SEGMENTS;
-use crate::pattern::Pattern;
-use crate::resumes::Resumes;
-use crate::subscription::Subscription;
-use crate::watchers::Watcher;
+use crate::delivery::calls;
+use crate::delivery::engine::Engine;
+use crate::events::event::{Event, EventError, EventId, Prepared};
+use crate::history::resumes::Resumes;
+use crate::names::filter::{Filter, FilterError, FilterLimits};
+use crate::names::namespace::{Limits, Namespace, NamespaceError};
+use crate::names::pattern::Pattern;
+use crate::reading::membership::Membership;
+use crate::reading::subscription::Subscription;
+use crate::routing::node::MOST_SEGMENTS;
 
 /// The engine: takes events from any thread, and gives each to all whom it concerns, in one order.
 ///
@@ -57,7 +57,7 @@ impl Hub {
     pub fn try_publish(&self, event: &Event<'_>) -> Result<EventId, TryPublishError> {
         let prepared = self.prepare(event)?;
         let refused = || if self.is_closed() { EventError::Closed.into() } else { TryPublishError::Full };
-        delivery::try_publish(&self.engine, prepared).map(|sequence| self.engine.id(sequence)).ok_or_else(refused)
+        calls::try_publish(&self.engine, prepared).map(|sequence| self.engine.id(sequence)).ok_or_else(refused)
     }
 
     /// Checks and encodes an event.
@@ -67,7 +67,7 @@ impl Hub {
 
     /// Publishes an event that is prepared, as [`Hub::publish`] does.
     pub fn publish_prepared(&self, event: Prepared) -> Result<EventId, EventError> {
-        delivery::publish(&self.engine, event).map(|sequence| self.engine.id(sequence)).ok_or(EventError::Closed)
+        calls::publish(&self.engine, event).map(|sequence| self.engine.id(sequence)).ok_or(EventError::Closed)
     }
 
     /// Ends the hub for all its handles: no event and no subscription is taken any more. Readers are woken, get what is
@@ -78,7 +78,7 @@ impl Hub {
     ///
     /// When this returns, all that is done or someone is about to do it, as with [`Hub::publish`].
     pub fn close(&self) {
-        delivery::close(&self.engine);
+        calls::close(&self.engine);
     }
 
     /// Whether it is [closed](Self::close).
@@ -134,7 +134,7 @@ impl Hub {
     /// For the drivers of [`Hub::drive`], who call it when they are woken, and again soon if something is left.
     #[must_use]
     pub fn drain(&self) -> bool {
-        delivery::drain(&self.engine)
+        calls::drain(&self.engine)
     }
 
     /// Makes an event loop the one who goes on with what a turn leaves: it is woken, and calls [`Hub::drain`].
@@ -152,7 +152,7 @@ impl Hub {
     ///
     /// The engine has no clock: `now` is the time since any moment, the same in every call.
     pub fn tick(&self, now: Duration) {
-        delivery::tick(&self.engine, now);
+        calls::tick(&self.engine, now);
     }
 
     /// Subscriptions that an event of this namespace would reach now, each counted once: for publishers who make an
@@ -227,7 +227,7 @@ pub struct Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.engine.drivers.leave(&self.watcher);
-        delivery::resign(&self.engine);
+        calls::resign(&self.engine);
     }
 }
 

@@ -92,79 +92,36 @@
 //! - `tower`: `EventService`, a `tower_service::Service` for axum, hyper and others. An `EventStream` is an `http_body::Body`.
 //! - `blocking`: a plain thread waits for a subscription with `Subscription::wait`.
 
-#[cfg(feature = "blocking")]
-mod blocking;
-mod blocks;
-mod channel;
+mod adapters;
+mod channels;
 mod config;
-mod cursor;
 mod delivery;
-mod engine;
-mod event;
-#[cfg(feature = "stream")]
-mod event_stream;
-mod filter;
-mod foreign_waker;
-mod frame;
-mod gap;
+mod events;
 mod hamt;
+mod history;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
-mod journal;
-mod journal_block;
-mod journal_index;
-mod journal_slice;
 mod json;
-#[cfg(feature = "stream")]
-mod keepalive;
-mod log;
-mod membership;
-mod merge;
-mod namespace;
-mod node;
-mod overlaps;
-mod pattern;
-mod pattern_set;
-mod pieces;
-mod place;
-mod reader;
-mod ready;
-mod resume;
-mod resumes;
-mod retention;
-mod role;
-mod run;
-mod segment;
-mod sequencer;
-mod source;
-#[cfg(feature = "stream")]
-mod stream;
-mod subscription;
+mod names;
+mod reading;
+mod routing;
 mod sync;
-mod time;
-#[cfg(feature = "stream")]
-mod timer;
-mod trie;
-mod turn;
-mod watchers;
-mod writer;
-mod writer_token;
 
 #[cfg(feature = "blocking")]
-pub use blocking::Waited;
-pub use config::HubConfig;
-pub use event::{Event, EventError, EventId, EventIdError, Prepared};
+pub use adapters::blocking::Waited;
 #[cfg(feature = "stream")]
-pub use event_stream::EventStream;
-pub use filter::{Filter, FilterError, FilterLimits};
-pub use frame::{Frame, FrameError};
-pub use gap::GapReason;
+pub use adapters::event_stream::EventStream;
+pub use adapters::time::keep_time;
+pub use config::HubConfig;
+pub use events::event::{Event, EventError, EventId, EventIdError, Prepared};
+pub use events::frame::{Frame, FrameError};
+pub use events::gap::GapReason;
+pub use history::resumes::Resumes;
 pub use hub::{Driver, Hub, SubscribeError, TryPublishError};
-pub use namespace::{Limits, Namespace, NamespaceError};
-pub use pattern::Pattern;
-pub use ready::{Chunk, ChunkStart, Lagging, Ready};
-pub use resume::Resume;
-pub use resumes::Resumes;
-pub use subscription::Subscription;
-pub use time::keep_time;
+pub use names::filter::{Filter, FilterError, FilterLimits};
+pub use names::namespace::{Limits, Namespace, NamespaceError};
+pub use names::pattern::Pattern;
+pub use reading::ready::{Chunk, ChunkStart, Lagging, Ready};
+pub use reading::resume::Resume;
+pub use reading::subscription::Subscription;

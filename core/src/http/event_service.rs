@@ -30,9 +30,9 @@ use super::requested::requested_filter;
 use super::response_body::ResponseBody;
 use super::stream_head::{retry_block, stream_headers};
 use super::text::shortened;
-use crate::event_stream::{EventStream, MAX_LAG_BYTES};
+use crate::adapters::event_stream::{EventStream, MAX_LAG_BYTES};
+use crate::adapters::timer::Timer;
 use crate::hub::{Hub, SubscribeError};
-use crate::timer::Timer;
 
 const KEEPALIVE: Duration = Duration::from_secs(15);
 

@@ -7,8 +7,8 @@ use super::bad_request::BadRequest;
 use super::path::decode_query_value;
 use super::query::Query;
 use super::text::shortened;
-use crate::event::EventError;
-use crate::frame::FrameError;
+use crate::events::event::EventError;
+use crate::events::frame::FrameError;
 
 /// The name that `?event=NAME` gives to an event. An empty one is none.
 pub fn event_name(query: Query<'_>) -> Result<String, BadRequest> {

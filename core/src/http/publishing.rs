@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::publication::{event_name, is_coded, refused_status};
 use super::query::Query;
 use super::response_body::ResponseBody;
-use crate::event::Event;
+use crate::events::event::Event;
 use crate::hub::Hub;
 
 /// Frames of a body that are taken in one go. A client may send a body by single bytes; others are to have their turn.

@@ -10,9 +10,9 @@ use super::parameters;
 use super::path;
 use super::query::Query;
 use super::text::shortened;
-use crate::filter::{Filter, FilterLimits};
-use crate::namespace::Limits;
-use crate::pattern::Pattern;
+use crate::names::filter::{Filter, FilterLimits};
+use crate::names::namespace::Limits;
+use crate::names::pattern::Pattern;
 
 /// What a request subscribes to: the namespace or pattern that the decoded path names beneath the place of streams,
 /// or those that the query names.

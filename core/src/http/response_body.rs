@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::permits::Permit;
-use crate::event_stream::EventStream;
+use crate::adapters::event_stream::EventStream;
 
 /// The body of an answer of an [`EventService`](super::EventService): a stream, or a few bytes.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::event::EventId;
+use crate::events::event::EventId;
 
 /// What every stream's head says. `X-Accel-Buffering` is how nginx is told to pass events on as they come.
 pub const STREAM_HEADERS: [(&str, &str); 3] = [

@@ -1,0 +1,119 @@
+//! The blocks of all logs of a hub, and the budget within which they are kept.
+//!
+//! They are let go of oldest first. So what readers make the hub hold is bounded, whatever they do. Without history a block
+//! also goes when everyone has read it; when a channel is quiet, that is its last one, too.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use crate::channels::channel::Channel;
+use crate::channels::log::{Growth, Past, Read};
+use crate::channels::segment::Segment;
+use crate::channels::writer_token::WriterToken;
+
+/// So many blocks more than were there, and those that have gone are dropped from the list.
+const LEAST_BLOCKS: usize = 64;
+
+/// Every block of a log of this hub. The writer's.
+pub(crate) struct Blocks {
+    past: Past,
+    /// Most bytes of blocks in all logs.
+    budget: u64,
+    /// All blocks that logs have begun, oldest first; some may have gone.
+    begun: VecDeque<Begun>,
+    /// Bytes of `begun`.
+    bytes: u64,
+    /// Blocks in `begun` after those that had gone were dropped.
+    alive: usize,
+    /// Without history: channels whose log may hold a block, and what each had written when it was looked at last.
+    holding: VecDeque<(Weak<Channel>, u64)>,
+}
+
+/// A block that a log has begun.
+struct Begun {
+    channel: Weak<Channel>,
+    block: Weak<Segment>,
+    bytes: u64,
+}
+
+impl Blocks {
+    /// Keeps at most so many bytes of blocks.
+    pub(crate) fn new(past: Past, budget: u64) -> Self {
+        Self { past, budget, begun: VecDeque::new(), bytes: 0, alive: 0, holding: VecDeque::new() }
+    }
+
+    /// What becomes of blocks that a log has gone beyond.
+    pub(crate) fn past(&self) -> Past {
+        self.past
+    }
+
+    /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let go
+    /// of what is no longer kept.
+    #[cold]
+    pub(crate) fn keep(
+        &mut self,
+        token: &mut WriterToken,
+        channel: &Arc<Channel>,
+        growth: &Growth,
+        wake: impl FnMut(Arc<Channel>),
+    ) {
+        if self.past == Past::Dropped && growth.first {
+            self.holding.push_back((Arc::downgrade(channel), u64::MAX));
+        }
+        let bytes = growth.block.capacity() as u64;
+        self.begun.push_back(Begun { channel: Arc::downgrade(channel), block: Arc::downgrade(&growth.block), bytes });
+        self.bytes += bytes;
+        if self.bytes > self.budget || self.begun.len() > 2 * self.alive + LEAST_BLOCKS {
+            self.drop_gone();
+        }
+        if self.bytes > self.budget {
+            self.drop_oldest(token, wake);
+        }
+    }
+
+    /// Forgets blocks that have gone already.
+    fn drop_gone(&mut self) {
+        self.begun.retain(|begun| begun.block.strong_count() > 0);
+        self.bytes = self.begun.iter().map(|begun| begun.bytes).sum();
+        self.alive = self.begun.len();
+    }
+
+    /// Lets go of the oldest blocks, until what is left is an eighth below the budget, so that this is seldom.
+    fn drop_oldest(&mut self, token: &mut WriterToken, mut wake: impl FnMut(Arc<Channel>)) {
+        // The newest stays, however large it is: its channel is about to be read.
+        while self.bytes > self.budget - self.budget / 8 && self.begun.len() > 1 {
+            let Some(oldest) = self.begun.pop_front() else { break };
+            self.bytes -= oldest.bytes;
+            if let (Some(channel), Some(block)) = (oldest.channel.upgrade(), oldest.block.upgrade())
+                && channel.log.forget(token, &block)
+            {
+                wake(channel);
+            }
+        }
+    }
+
+    /// Logs to be looked at, so that they let go of what every reader has read.
+    pub(crate) fn logs(&mut self) -> usize {
+        // What a crowd has left behind goes, but a list that grows again isn't copied each time.
+        if self.holding.capacity() / 4 > self.holding.len() {
+            self.holding.shrink_to(self.holding.len() * 2);
+        }
+        if self.begun.capacity() / 4 > self.begun.len() {
+            self.begun.shrink_to(self.begun.len() * 2);
+        }
+        self.holding.len()
+    }
+
+    /// Looks at the first of them.
+    pub(crate) fn look_at_log(&mut self, token: &mut WriterToken, mut wake: impl FnMut(Arc<Channel>)) {
+        let Some((channel, before)) = self.holding.pop_front() else { return };
+        let Some(alive) = channel.upgrade() else { return };
+        let written = alive.log.written();
+        match alive.log.forget_read(token, written == before) {
+            Read::All => return,
+            Read::ToTheEnd => wake(alive),
+            Read::Some => {}
+        }
+        self.holding.push_back((channel, written));
+    }
+}

@@ -1,0 +1,9 @@
+//! From the queue to the logs: one order, and one who drains.
+
+pub(crate) mod calls;
+pub(crate) mod engine;
+pub(crate) mod retention;
+pub(crate) mod role;
+pub(crate) mod sequencer;
+pub(crate) mod turn;
+pub(crate) mod writer;

@@ -1,0 +1,5 @@
+//! What publishers hand in, and what it is on the wire.
+
+pub(crate) mod event;
+pub(crate) mod frame;
+pub(crate) mod gap;

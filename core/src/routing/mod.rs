@@ -1,0 +1,5 @@
+//! Which channels get the events of a namespace.
+
+pub(crate) mod node;
+pub(crate) mod run;
+pub(crate) mod trie;
