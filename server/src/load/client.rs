@@ -251,6 +251,7 @@ impl std::fmt::Debug for Client {
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use std::sync::mpsc;
     use std::thread;
 
     use super::*;
@@ -259,6 +260,11 @@ mod tests {
 
     /// A server that gives each of the answers to one connection, in pieces, and then closes it.
     fn serve(answers: &'static [&'static [&'static str]]) -> Target {
+        serve_when_told(answers, None)
+    }
+
+    /// Sends what comes after the first piece of each answer when it is told to, if so.
+    fn serve_when_told(answers: &'static [&'static [&'static str]], told: Option<mpsc::Receiver<()>>) -> Target {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
@@ -267,7 +273,10 @@ mod tests {
                 let mut request = [0; 1024];
                 let length = socket.read(&mut request).unwrap();
                 assert!(request[..length].starts_with(b"GET /a HTTP/1.1\r\n"));
-                for piece in *answer {
+                for (index, piece) in answer.iter().enumerate() {
+                    if let (1, Some(told)) = (index, &told) {
+                        told.recv().unwrap();
+                    }
                     socket.write_all(piece.as_bytes()).unwrap();
                     thread::sleep(Duration::from_millis(1));
                 }
@@ -330,19 +339,22 @@ mod tests {
 
     #[test]
     fn a_stopped_reader_reads_when_told_to() {
-        let target = serve(&[
+        const ANSWERS: &[&[&str]] = &[
             &["HTTP/1.1 200 OK\r\n\r\n", "data:0123456789\n\n", "data:more\n\n"],
             &["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1c\r\ndata:0123456789\n\ndata:more\n\n\r\n"],
-        ]);
+        ];
+        let (tell, told) = mpsc::channel();
+        let target = serve_when_told(ANSWERS, Some(told));
         for _ in 0..2 {
             let mut client = Client::new().unwrap();
             let index = client.connect(&target, Reading::Nothing);
             assert!(client.await_opening(0, PATIENCE).unwrap());
-            let before = client.received()[index];
-            while client.received()[index] == before {
+            assert_eq!(client.received()[index], 0, "the head alone has come");
+            tell.send(()).unwrap();
+            while client.received()[index] == 0 {
                 client.sip(index, 5);
             }
-            assert!(client.received()[index] <= before + 5);
+            assert!(client.received()[index] <= 5);
             client.set_reading(index, Reading::Bytes);
             while client.counts().closed == 0 {
                 client.turn(Duration::from_millis(1)).unwrap();
