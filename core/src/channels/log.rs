@@ -134,18 +134,23 @@ impl Log {
     /// Goes on in a new block, whose first frame is `frame`.
     #[cold]
     fn grow(&self, full: &Segment, length: usize, frame: &[&[u8]], sequence: u64, past: Past) -> Growth {
-        let capacity = (full.capacity() * 2).clamp(FIRST_BLOCK_BYTES, LAST_BLOCK_BYTES).max(Segment::room_for(length));
-        let next = Arc::new(Segment::new(capacity, end_of(full), sequence));
-        next.append(frame, sequence).expect("a new block has room for its first frame");
         let chain = self.chain.load();
         let first = chain.len() == 1 && full.capacity() == 0;
         let kept = match past {
             // A mark has nothing that anyone could come back for.
-            Past::Kept if first => &[],
-            Past::Kept => &chain[..],
-            Past::Dropped => &chain[blocks_read(&chain)..],
+            Past::Kept if first => Chain::new(),
+            Past::Kept => (*chain).clone(),
+            Past::Dropped => chain[blocks_read(&chain)..].into(),
         };
-        self.go_on_in(full, &next, kept.iter().cloned().chain([next.clone()]).collect());
+        if !kept.is_empty() && kept.len() < chain.len() {
+            // Before another is allocated, so that it takes the place of one that goes.
+            self.chain.store(Arc::new(kept.clone()));
+        }
+        drop(chain);
+        let capacity = (full.capacity() * 2).clamp(FIRST_BLOCK_BYTES, LAST_BLOCK_BYTES).max(Segment::room_for(length));
+        let next = Arc::new(Segment::new(capacity, end_of(full), sequence));
+        next.append(frame, sequence).expect("a new block has room for its first frame");
+        self.go_on_in(full, &next, kept.into_iter().chain([next.clone()]).collect());
         Growth { block: next, first }
     }
 
