@@ -131,6 +131,7 @@ impl<S> Stream<S> {
             let ready = match self.subscription.ready() {
                 Ready::Bytes(ready) => ready,
                 Ready::Again => return Ok(Flush::More),
+                Ready::Ended => return Ok(Flush::End(EndReason::Drained)),
                 _ if self.framing.is_open() => return Ok(self.fill_chunk(socket)),
                 _ => return Ok(Flush::Done),
             };

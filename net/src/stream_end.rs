@@ -36,7 +36,8 @@ pub enum EndReason {
     Lagged,
     /// The client took no byte for [`Config::stall_timeout`](crate::Config::stall_timeout) while some were owed.
     Stalled,
-    /// The server is going: [`Handle::drain`](crate::Handle::drain) or [`Handle::shutdown`](crate::Handle::shutdown).
+    /// The server is going: [`Handle::drain`](crate::Handle::drain) or [`Handle::shutdown`](crate::Handle::shutdown). Or its hub is
+    /// [closed](sse_core::Hub::close), and everything is sent.
     Drained,
     /// The socket failed.
     Failed(io::ErrorKind),

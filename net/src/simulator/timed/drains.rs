@@ -43,6 +43,19 @@ fn a_drain_is_spread_and_loses_nothing() {
     assert!(clients.into_iter().all(|client| stage.hear(client) == "data:last\n\n" && stage.is_over(client)));
 }
 
+/// A stream has nothing more to wait for, and its client is told.
+#[test]
+fn streams_of_a_closed_hub_end_when_they_have_everything() {
+    let mut stage = Stage::new(Config::default());
+    let clients = [(); 3].map(|()| stage.subscribe(usize::MAX));
+    stage.publish("last");
+    stage.hub.close();
+    stage.settle();
+    assert_eq!(stage.handle.streams(), 0);
+    assert!(stage.ends().iter().all(|end| (end.reason, end.bytes_sent) == (EndReason::Drained, 11)));
+    assert!(clients.into_iter().all(|client| stage.hear(client) == "data:last\n\n" && stage.is_over(client)));
+}
+
 /// It leaves when it has everything, be that still in the channel's log or only in the history; not before.
 #[test]
 fn a_drain_waits_for_what_is_owed() {
