@@ -4,6 +4,7 @@
 
 use std::task::Waker;
 
+use proptest::prelude::*;
 use sse_core::{Event, Filter, Hub, HubConfig, Lagging, Pattern, Ready, Subscription};
 
 /// One event, and how many of them are far more than the limits in these tests.
@@ -86,5 +87,157 @@ fn a_reader_that_lags_too_far_skips_or_ends() {
         let (text, ended) = read_all(&mut skips);
         assert!(!ended && text.contains("\"reason\":\"lagged\"") && text.len() < 600 << 10, "{} bytes", text.len());
         assert_eq!(skips.lag(), 0);
+    }
+}
+
+/// Most bytes of a block, but for one event that is larger.
+const BLOCK_BYTES: usize = 256 << 10;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// About so many KiB, in events whose data has so many bytes.
+    Publish {
+        kib: usize,
+        length: usize,
+    },
+    Read(usize),
+    ReadAll,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let length = prop_oneof![4 => 20usize..2_000, 2 => 2_000usize..70_000, 1 => Just(400_000)];
+    prop_oneof![
+        3 => (1usize..400, length).prop_map(|(kib, length)| Step::Publish { kib, length }),
+        2 => prop_oneof![0usize..300, 0usize..300_000].prop_map(Step::Read),
+        1 => Just(Step::ReadAll),
+    ]
+}
+
+/// A reader that may lag so far, against the bytes that it is to be given.
+struct Limited {
+    subscription: Subscription,
+    max_bytes: usize,
+    lagging: Lagging,
+    /// What is due, read or not, from some time on; how much of it is read; and where its frames end.
+    due: Vec<u8>,
+    read: usize,
+    ends: Vec<usize>,
+    /// What it was given since it has been further behind than it may be.
+    given: usize,
+    longest: usize,
+    gaps: u64,
+    has_ended: bool,
+}
+
+impl Limited {
+    fn new(subscription: Subscription, max_bytes: usize, lagging: Lagging, opening: &str) -> Self {
+        let mut limited = Self {
+            subscription,
+            max_bytes,
+            lagging,
+            due: Vec::new(),
+            read: 0,
+            ends: Vec::new(),
+            given: 0,
+            longest: 0,
+            gaps: 0,
+            has_ended: false,
+        };
+        limited.subscription.limit_lag(max_bytes as u64, lagging);
+        limited.owe(opening.as_bytes());
+        limited
+    }
+
+    fn owe(&mut self, frame: &[u8]) {
+        if !self.has_ended {
+            self.due.extend_from_slice(frame);
+            self.ends.push(self.due.len());
+            self.longest = self.longest.max(frame.len());
+        }
+    }
+
+    fn lag(&self) -> usize {
+        self.due.len() - self.read
+    }
+
+    /// Takes up to so many bytes of what is ready, and gives how many it took.
+    fn read(&mut self, most: usize) -> Result<usize, TestCaseError> {
+        prop_assert_eq!(self.subscription.lag(), self.lag() as u64);
+        let is_over = self.lag() > self.max_bytes;
+        let bytes = match self.subscription.ready() {
+            Ready::Bytes(chunk) => chunk.pieces.concat(),
+            Ready::Ended => {
+                prop_assert!(self.has_ended || is_over && self.lagging == Lagging::End, "an end that was not due");
+                self.has_ended = true;
+                self.read = self.due.len();
+                return Ok(0);
+            }
+            _ => return Ok(0),
+        };
+        if !self.due[self.read..].starts_with(&bytes) {
+            prop_assert!(is_over && self.lagging == Lagging::Skip, "a gap that was not due");
+            self.expect_gap(&bytes)?;
+        }
+        let n = bytes.len().min(most);
+        self.subscription.advance(n);
+        self.read += n;
+        self.given = if is_over { self.given + n } else { 0 };
+        prop_assert!(self.given <= self.max_bytes + BLOCK_BYTES + self.longest, "{} more bytes", self.given);
+        Ok(n)
+    }
+
+    /// The reader has just skipped: what is due is the rest of the frame that has begun, one gap, and nothing else yet.
+    fn expect_gap(&mut self, bytes: &[u8]) -> Result<(), TestCaseError> {
+        let rest = match self.read == 0 || self.ends.contains(&self.read) {
+            true => 0,
+            false => self.ends.iter().find(|end| **end > self.read).expect("a frame ends") - self.read,
+        };
+        prop_assert_eq!(&bytes[..rest], &self.due[self.read..self.read + rest]);
+        let gap = &bytes[rest..];
+        let is_one_frame = gap.windows(2).position(|pair| pair == b"\n\n") == Some(gap.len() - 2);
+        prop_assert!(gap.starts_with(b"event:gap\n") && is_one_frame, "{}", String::from_utf8_lossy(gap));
+        self.gaps += 1;
+        self.due.truncate(self.read + rest);
+        self.ends.retain(|end| *end <= self.read + rest);
+        self.owe(gap);
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 128 }, ..ProptestConfig::default() })]
+
+    /// A reader is limited only when it is too far behind; and then it gets no more than what it stands in, and is told once.
+    #[test]
+    fn a_limit_is_kept_to_a_block(
+        has_history in any::<bool>(),
+        paths in prop_oneof![Just(&["/a"][..]), Just(&["/a", "/b"][..]), Just(&["/a", "/b", "/c"][..])],
+        max_kib in prop_oneof![1usize..20, 20usize..800],
+        lagging in prop_oneof![2 => Just(Lagging::Skip), 1 => Just(Lagging::End)],
+        steps in prop::collection::vec(step(), 1..40),
+    ) {
+        // Nothing goes for want of room.
+        let history_bytes = if has_history { 256 << 20 } else { 0 };
+        let hub = Hub::new(HubConfig { epoch: Some(0xe), history_bytes, ..HubConfig::default() });
+        let opening = if has_history { "id:e-0\n\n" } else { "" };
+        let mut reader = Limited::new(subscribe(&hub, paths), max_kib << 10, lagging, opening);
+        let mut turns = paths.iter().cycle();
+        for step in steps.into_iter().chain([Step::ReadAll]) {
+            match step {
+                Step::Publish { kib, length } => for _ in 0..((kib << 10) / length).max(1) {
+                    let data = "x".repeat(length);
+                    let id = hub.publish(&Event::new(turns.next().expect("they are cycled"), &data)).unwrap();
+                    let id = if has_history { format!("id:{id}\n") } else { String::new() };
+                    reader.owe(format!("data:{data}\n{id}\n").as_bytes());
+                },
+                Step::Read(bytes) => drop(reader.read(bytes)?),
+                Step::ReadAll => {
+                    while reader.read(usize::MAX)? > 0 {}
+                    prop_assert_eq!(reader.lag(), 0, "something did not come");
+                }
+            }
+        }
+        let resumes = hub.resumes();
+        prop_assert_eq!((resumes.lagged, resumes.evicted), (reader.gaps, 0));
     }
 }

@@ -19,6 +19,9 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 /// Most bytes of a block, but for one event that is larger.
 const BLOCK_BYTES: usize = 256 << 10;
 
+/// Most bytes of a frame's rest of which a parked reader has a copy.
+const MOST_COPIED_BYTES: usize = 4 << 10;
+
 /// What is published in a case: much more than may be held.
 const PUBLISHED_BYTES: usize = 24 << 20;
 
@@ -120,5 +123,19 @@ proptest! {
             let most = kept + places * (BLOCK_BYTES + event_bytes);
             prop_assert!(held <= most, "{} bytes held, {} allowed, {} readers, {} pieces", held, most, readers.len(), pieces.len());
         }
+        if history_bytes == 0 {
+            return Ok(());
+        }
+        // With history, all that are blocked hold no block, but for the rest of a large event.
+        drop(pieces);
+        for reader in &mut readers {
+            let n = reader.chunk().len().min(10);
+            reader.advance(n);
+            reader.park();
+        }
+        let held = PeakAlloc.current_usage() - before - empty;
+        let each = if event_bytes > MOST_COPIED_BYTES { BLOCK_BYTES + event_bytes } else { 2 * MOST_COPIED_BYTES };
+        let most = kept + 5 * (BLOCK_BYTES + event_bytes) + readers.len() * each;
+        prop_assert!(held <= most, "{} bytes held, {} allowed, {} readers that are parked", held, most, readers.len());
     }
 }

@@ -3,6 +3,8 @@
 
 #![cfg(not(loom))]
 
+#[path = "support/history.rs"]
+mod history;
 #[path = "support/starts.rs"]
 mod starts;
 mod support;
@@ -13,6 +15,7 @@ use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
+use history::History;
 use proptest::prelude::*;
 use sse_core::{Event, Filter, GapReason, Hub, HubConfig, Namespace, Pattern, Resume};
 use starts::check_starts;
@@ -65,7 +68,9 @@ proptest! {
         history_bytes in prop_oneof![1usize..4_000, Just(1 << 20)],
         steps in prop::collection::vec(step(), 0..200),
     ) {
-        let hub = Hub::new(HubConfig { history_age: Duration::from_secs(8), ..config(history_bytes) });
+        let history_age = Duration::from_secs(8);
+        let hub = Hub::new(HubConfig { history_age, ..config(history_bytes) });
+        let mut history = History::new(history_bytes, history_age);
         let mut published: Vec<Published> = Vec::new();
         let mut clients: Vec<Client> = Vec::new();
         let mut seconds = 0;
@@ -74,17 +79,20 @@ proptest! {
                 Step::Publish { path, length } => {
                     let data = format!("{}{}", published.len() + 1, "x".repeat(length));
                     let id = hub.publish(&Event::new(&path, &data)).unwrap();
+                    history.publish(&path, &data);
                     published.push((Namespace::parse(&path).unwrap(), data));
                     prop_assert_eq!(id.sequence, published.len() as u64);
                 }
                 Step::Connect(paths) => {
                     let mut client = Client::new(filter(&paths));
                     client.connect(&hub);
+                    prop_assert_eq!(history.check_start(&client), Ok(()));
                     clients.push(client);
                 }
                 Step::Tick => {
                     seconds += 1;
                     hub.tick(Duration::from_secs(seconds));
+                    history.tick(Duration::from_secs(seconds));
                 }
                 Step::Disconnect(client) | Step::Reconnect(client) | Step::Read { client, .. } | Step::Park(client)
                 | Step::Skip(client) => {
@@ -92,16 +100,20 @@ proptest! {
                     let Some(client) = clients.get_mut(index) else { continue };
                     match (step, &mut client.subscription) {
                         (Step::Disconnect(_), _) => client.subscription = None,
-                        (Step::Reconnect(_), _) => client.connect(&hub),
+                        (Step::Reconnect(_), _) => {
+                            client.connect(&hub);
+                            prop_assert_eq!(history.check_start(client), Ok(()));
+                        }
                         (Step::Read { bytes, .. }, _) => drop(client.read(bytes)),
                         (Step::Park(_), Some(subscription)) => subscription.park(),
-                        (Step::Skip(_), Some(subscription)) => subscription.skip(),
+                        (Step::Skip(_), _) => client.skip(),
                         _ => {}
                     }
                 }
             }
             for client in &clients {
                 prop_assert_eq!(client.check(&published, false), Ok(()));
+                prop_assert_eq!(history.check_gaps(client), Ok(()));
             }
             check_starts(clients.iter_mut().filter_map(|client| client.subscription.as_mut()))?;
         }
@@ -111,6 +123,7 @@ proptest! {
             }
             client.catch_up();
             prop_assert_eq!(client.check(&published, client.subscription.is_some()), Ok(()));
+            prop_assert_eq!(history.check_gaps(client), Ok(()));
         }
         clients.clear();
         // What lingers goes when nobody has come back for long enough.
@@ -337,7 +350,7 @@ fn threads_agree_with_the_model() {
                     match round % 7 {
                         0 => client.connect(hub),
                         1 => subscription.park(),
-                        2 if round % 11 == 0 => subscription.skip(),
+                        2 if round % 11 == 0 => client.skip(),
                         3 => client.catch_up(),
                         _ => thread::yield_now(),
                     }

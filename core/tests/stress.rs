@@ -3,7 +3,7 @@
 
 #![cfg(not(loom))]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::thread;
@@ -14,6 +14,11 @@ use sse_core::{Event, Filter, Hub, HubConfig, Subscription};
 const PUBLISHERS: usize = 3;
 const EVENTS: usize = if cfg!(miri) { 20 } else { 20_000 };
 const READERS: usize = if cfg!(miri) { 2 } else { 4 };
+/// Times that each reader leaves in the midst, and how much it reads at least before it does.
+const SESSIONS: usize = 3;
+const SESSION_BYTES: usize = if cfg!(miri) { 50 } else { 4_000 };
+/// Publishers go on until the readers have come so often, but not for ever: a hub that gives nothing fails.
+const MOST_EVENTS: usize = 50 * EVENTS;
 const PATTERNS: [&str; 4] = ["/", "/0", "/*", "/0/a"];
 
 /// Takes all there is to read; each event's data is `publisher-number`.
@@ -40,13 +45,22 @@ fn all_readers_agree_with_the_order_of_ids() {
     let published = Mutex::new(Vec::new());
     let done = AtomicBool::new(false);
     let sessions = Mutex::new(Vec::new());
+    // Readers that have yet to come and go.
+    let coming = AtomicUsize::new(READERS);
     thread::scope(|scope| {
         let publishers: Vec<_> = (0..PUBLISHERS)
             .map(|publisher| {
-                let (hub, published) = (&hub, &published);
+                let (hub, published, coming) = (&hub, &published, &coming);
                 scope.spawn(move || {
                     let mut mine = Vec::with_capacity(EVENTS);
-                    for number in 0..EVENTS {
+                    for number in 0..MOST_EVENTS {
+                        if number >= EVENTS {
+                            // Relaxed: it only says when there have been enough events.
+                            if coming.load(Ordering::Relaxed) == 0 {
+                                break;
+                            }
+                            thread::yield_now();
+                        }
                         let path = format!("/{publisher}/{}", ["a", "b"][number % 2]);
                         let data = format!("{publisher}-{number}");
                         let id = hub.publish(&Event::new(&path, &data)).unwrap();
@@ -57,21 +71,27 @@ fn all_readers_agree_with_the_order_of_ids() {
             })
             .collect();
         for reader in 0..READERS {
-            let (hub, done, sessions) = (&hub, &done, &sessions);
+            let (hub, done, sessions, coming) = (&hub, &done, &sessions, &coming);
             scope.spawn(move || {
                 let path = PATTERNS[reader % PATTERNS.len()];
                 let mut finished = false;
-                while !finished {
+                for session in 1.. {
                     let mut subscription = hub.subscribe(Filter::parse(path).unwrap(), Waker::noop().clone()).unwrap();
                     let mut bytes = Vec::new();
                     // A session of some length, and then another; the last one reads to the end.
-                    while bytes.len() < 4_000 && !finished {
+                    while bytes.len() < SESSION_BYTES && !finished {
                         // Acquire: with the release after the publishers; nothing comes after what is read then.
                         finished = done.load(Ordering::Acquire);
                         drain(&mut subscription, &mut bytes);
                         thread::yield_now();
                     }
-                    sessions.lock().unwrap().push((path, subscription.starts_after(), bytes, finished));
+                    sessions.lock().unwrap().push((reader, subscription.starts_after(), bytes, finished));
+                    if finished {
+                        break;
+                    }
+                    if session == SESSIONS {
+                        coming.fetch_sub(1, Ordering::Relaxed); // as above
+                    }
                 }
             });
         }
@@ -88,18 +108,24 @@ fn all_readers_agree_with_the_order_of_ids() {
     });
     let mut published = published.into_inner().unwrap();
     published.sort();
-    assert!(published.iter().map(|(sequence, ..)| *sequence).eq(1..=(PUBLISHERS * EVENTS) as u64));
+    assert!(published.iter().map(|(sequence, ..)| *sequence).eq(1..=published.len() as u64));
     let sessions = sessions.into_inner().unwrap();
-    assert!(sessions.len() >= READERS);
-    for (path, starts_after, bytes, whole) in sessions {
+    let mut seen_through = [0; READERS];
+    for (reader, starts_after, bytes, whole) in &sessions {
+        let (path, starts_after) = (PATTERNS[reader % PATTERNS.len()], *starts_after);
+        assert!(starts_after >= seen_through[*reader], "who comes again begins after all that it has seen");
         let filter = Filter::parse(path).unwrap();
         let after = &published[starts_after as usize..];
         let due = after.iter().filter(|(_, path, _)| filter.covers(&sse_core::Namespace::parse(path).unwrap()));
-        let due: Vec<_> = due.map(|(_, _, data)| data.as_str()).collect();
-        let read = events(&bytes);
+        let (sequences, due): (Vec<u64>, Vec<_>) = due.map(|(sequence, _, data)| (sequence, data.as_str())).unzip();
+        let read = events(bytes);
         assert_eq!(read, due[..read.len()], "{path} after {starts_after}");
+        seen_through[*reader] = sequences[..read.len()].last().copied().unwrap_or(starts_after);
         assert!(!whole || read.len() == due.len(), "{path} after {starts_after}: {} of {}", read.len(), due.len());
     }
+    // In the midst: others publish until each reader has come so often.
+    let in_the_midst = sessions.iter().filter(|(.., whole)| !whole).count();
+    assert!(in_the_midst >= READERS * SESSIONS, "only {in_the_midst} sessions while events were published");
     assert_eq!(hub.channels(), 0);
 }
 

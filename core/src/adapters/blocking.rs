@@ -50,7 +50,8 @@ impl Subscription {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait(&mut self, deadline: Option<Instant>) -> Waited {
-        if matches!(self.ready(), Ready::Wait) {
+        // Asked again below, a reader may have come from the history to the logs, where it waits.
+        if matches!(self.ready(), Ready::Again | Ready::Wait) {
             THIS_THREAD.with(|waker| self.set_waker(waker));
         }
         loop {
@@ -169,5 +170,22 @@ mod tests {
         }
         assert_eq!(all, b"id:0-0\n\ndata:x\nid:0-1\n\ndata:z\nid:0-10002\n\n");
         assert_eq!(subscription.wait(Some(Instant::now())), Waited::TimedOut);
+    }
+
+    /// The slice of the history that is looked at has nothing for the reader, which goes on in the log at once.
+    #[test]
+    fn who_comes_from_the_history_is_woken() {
+        let hub = Hub::new(HubConfig { epoch: Some(0), history_bytes: 1 << 20, ..HubConfig::default() });
+        hub.publish(&Event::new("/b", "1")).unwrap();
+        let mut subscription = subscribe(&hub, Some("0-0"));
+        hub.publish(&Event::new("/b", "2")).unwrap();
+        let opening = subscription.chunk().len();
+        subscription.advance(opening);
+        assert_eq!(subscription.wait(Some(Instant::now())), Waited::TimedOut);
+        let begun = Instant::now();
+        hub.publish(&Event::new("/a", "4")).unwrap();
+        thread::park_timeout(PATIENCE);
+        assert!(begun.elapsed() < PATIENCE, "asleep with something to read");
+        assert_eq!(subscription.wait(None), Waited::Ready);
     }
 }

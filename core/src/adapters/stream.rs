@@ -20,7 +20,8 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = self.get_mut();
-        if matches!(this.ready(), Ready::Wait) {
+        // Asked again below, a reader may have come from the history to the logs, where it waits.
+        if matches!(this.ready(), Ready::Again | Ready::Wait) {
             this.set_waker(cx.waker());
         }
         let length = match this.ready() {

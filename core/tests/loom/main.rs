@@ -15,6 +15,7 @@ use loom::thread::{self, JoinHandle};
 use sse_core::{Event, Filter, Hub, HubConfig, Namespace, Pattern, SubscribeError, Subscription};
 use support::{Client, Note, Published};
 
+mod blocks;
 mod close;
 mod returning;
 mod rooms;

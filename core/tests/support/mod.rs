@@ -13,6 +13,10 @@ pub(crate) struct Client {
     /// What `EventSource` would send as `Last-Event-ID`.
     pub(crate) last_event_id: Option<String>,
     pub(crate) notes: Vec<Note>,
+    /// It has skipped, and nothing of the gap has come yet. If it skips again, that is the same gap.
+    is_owed_a_gap: bool,
+    /// A gap has begun, and whether it is one that was owed.
+    gap_begun: Option<bool>,
 }
 
 /// One block of a stream.
@@ -26,8 +30,11 @@ pub(crate) enum Note {
     },
     Gap {
         after: u64,
-        requested: String,
+        requested: u64,
+        oldest: Option<u64>,
         reason: String,
+        /// The client had skipped.
+        was_owed: bool,
     },
 }
 
@@ -36,11 +43,13 @@ pub(crate) type Published = (Namespace, String);
 
 impl Client {
     pub(crate) fn new(filter: Filter) -> Self {
-        Self { filter, subscription: None, partial: Vec::new(), last_event_id: None, notes: Vec::new() }
+        let (partial, notes, is_owed_a_gap) = (Vec::new(), Vec::new(), false);
+        Self { filter, subscription: None, partial, last_event_id: None, notes, is_owed_a_gap, gap_begun: None }
     }
 
     pub(crate) fn connect(&mut self, hub: &Hub) {
         self.partial.clear();
+        (self.is_owed_a_gap, self.gap_begun) = (false, None);
         let waker = |_: &_| Waker::noop().clone();
         let subscription = hub.subscribe_with(&self.filter, self.last_event_id.as_deref(), waker).unwrap();
         self.subscription = Some(subscription);
@@ -58,7 +67,18 @@ impl Client {
             let block = String::from_utf8(std::mem::replace(&mut self.partial, rest)).unwrap();
             self.note(&block);
         }
+        if self.gap_begun.is_none() && self.partial.starts_with(b"e") {
+            self.gap_begun = Some(std::mem::take(&mut self.is_owed_a_gap));
+        }
         n
+    }
+
+    /// Jumps to the present, if it is connected.
+    pub(crate) fn skip(&mut self) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.skip();
+            self.is_owed_a_gap = true;
+        }
     }
 
     /// Reads until there is nothing more.
@@ -87,17 +107,25 @@ impl Client {
             None => Note::Opening(sequence),
             Some(data) if name == "gap" => {
                 let field = |name: &str| {
-                    let value = data.split_once(&format!("\"{name}\":\"")).expect("a gap has all its fields").1;
-                    value.split_once('"').unwrap().0.to_owned()
+                    let value = data.split_once(&format!("\"{name}\":")).expect("a gap has all its fields").1;
+                    let value = value.strip_prefix('"').and_then(|value| value.split_once('"'));
+                    value.map(|(value, _)| value.to_owned())
                 };
-                Note::Gap { after: sequence, requested: field("requested"), reason: field("reason") }
+                let sequence_of = |name: &str| field(name).map(|id| id.parse::<EventId>().unwrap().sequence);
+                Note::Gap {
+                    after: sequence,
+                    requested: sequence_of("requested").expect("with history something is asked for"),
+                    oldest: sequence_of("oldest"),
+                    reason: field("reason").expect("a gap has a reason"),
+                    was_owed: self.gap_begun.take().unwrap_or_else(|| std::mem::take(&mut self.is_owed_a_gap)),
+                }
             }
             Some(data) => Note::Event { sequence, data },
         });
     }
 
     /// The promise: everything that the filter covers, in order, once, from where the server said that the stream begins;
-    /// and whatever is left out lies under a gap. `caught_up`: nothing is left to be read either.
+    /// and whatever is left out lies under a gap. Who skips is told of one gap, who doesn't of none that says so. `caught_up`: nothing is left to be read either.
     pub(crate) fn check(&self, published: &[Published], caught_up: bool) -> Result<(), String> {
         let next_after = |after: u64| {
             let rest = published.iter().enumerate().skip(after as usize);
@@ -120,16 +148,23 @@ impl Client {
                     }
                     after = Some(*sequence);
                 }
-                Note::Gap { after: to, requested, .. } => {
+                Note::Gap { after: to, requested: from, oldest, reason, was_owed } => {
                     // It may name a later id than the client's last, if nothing between was for this client.
-                    let from = requested.parse::<EventId>().unwrap().sequence;
-                    let had = after.unwrap_or(from);
-                    if from < had || *to < from || next_after(had).is_some_and(|due| due <= from) {
+                    let had = after.unwrap_or(*from);
+                    if from < &had || to < from || next_after(had).is_some_and(|due| due <= *from) {
                         return Err(format!("{note:?} after {after:?}"));
+                    }
+                    // The stream goes on from now for one who has skipped, and else from the oldest: more may have gone meanwhile.
+                    let is_lagged = reason == "lagged";
+                    if is_lagged != *was_owed || !is_lagged && oldest.is_some_and(|oldest| oldest <= *to) {
+                        return Err(format!("{note:?}, which says something else than what happened"));
                     }
                     after = Some(*to);
                 }
             }
+        }
+        if caught_up && self.is_owed_a_gap {
+            return Err("it has skipped, and was not told of the gap".to_owned());
         }
         match after.and_then(next_after) {
             Some(missing) if caught_up => Err(format!("{missing} never came, after {after:?}")),
