@@ -10,8 +10,9 @@ use crate::channels::watchers::Watcher;
 use crate::config::HubConfig;
 use crate::delivery::calls;
 use crate::delivery::engine::Engine;
-use crate::events::event::{Event, EventError, EventId, Prepared};
-use crate::history::resumes::Resumes;
+use crate::events::event::{Event, EventError, PreparedEvent};
+use crate::events::event_id::EventId;
+use crate::history::resume_counts::ResumeCounts;
 use crate::names::filter::{Filter, FilterError, FilterLimits};
 use crate::names::namespace::{Limits, Namespace, NamespaceError};
 use crate::names::pattern::Pattern;
@@ -61,12 +62,12 @@ impl Hub {
     }
 
     /// Checks and encodes an event.
-    pub fn prepare(&self, event: &Event<'_>) -> Result<Prepared, EventError> {
+    pub fn prepare(&self, event: &Event<'_>) -> Result<PreparedEvent, EventError> {
         event.prepare(&self.limits, self.max_frame_bytes)
     }
 
     /// Publishes an event that is prepared, as [`Hub::publish`] does.
-    pub fn publish_prepared(&self, event: Prepared) -> Result<EventId, EventError> {
+    pub fn publish_prepared(&self, event: PreparedEvent) -> Result<EventId, EventError> {
         calls::publish(&self.engine, event).map(|sequence| self.engine.id(sequence)).ok_or(EventError::Closed)
     }
 
@@ -103,7 +104,7 @@ impl Hub {
     /// Subscribes to a filter's events after the one with this id, the last that a client has seen.
     ///
     /// The client gets the id once more and every event since, each once; or, if it can't have them, one frame `event:gap` that says why
-    /// ([`GapReason`](crate::GapReason)), and then all events from where that frame says. [`Subscription::resume`] tells
+    /// ([`GapReason`](crate::GapReason)), and then all events from where that frame says. [`Subscription::start`] tells
     /// which. Without history it gets what is published from now on.
     pub fn resume(&self, filter: Filter, last_event_id: &str, waker: Waker) -> Result<Subscription, SubscribeError> {
         self.subscribe_with(&filter, Some(last_event_id), |_| waker.clone())
@@ -176,8 +177,8 @@ impl Hub {
 
     /// How readers have come back so far.
     #[must_use]
-    pub fn resumes(&self) -> Resumes {
-        self.engine.resumes.read()
+    pub fn resume_counts(&self) -> ResumeCounts {
+        self.engine.resume_counts.read()
     }
 
     /// Channels that have a subscriber; with history also those that had one a moment ago. Never more than

@@ -34,14 +34,14 @@
 //!
 //! ```
 //! use std::task::Waker;
-//! use sse_core::{Event, Filter, Hub, HubConfig, Resume};
+//! use sse_core::{Event, Filter, Hub, HubConfig, Start};
 //!
 //! let hub = Hub::new(HubConfig { epoch: Some(0x18f3), history_bytes: 1 << 20, ..HubConfig::default() });
 //! for breed in ["Corgi", "Husky", "Poodle"] {
 //!     hub.publish(&Event::new("/pets/dogs", breed))?;
 //! }
 //! let mut subscription = hub.resume(Filter::parse("/pets")?, "18f3-1", Waker::noop().clone())?;
-//! assert_eq!(subscription.resume(), Resume::Exact);
+//! assert_eq!(subscription.start(), Start::Exact);
 //! let mut stream = Vec::new();
 //! while let chunk @ [_, ..] = subscription.chunk() {
 //!     let length = chunk.len();
@@ -114,14 +114,15 @@ pub use adapters::blocking::Waited;
 pub use adapters::event_stream::EventStream;
 pub use adapters::time::keep_time;
 pub use config::HubConfig;
-pub use events::event::{Event, EventError, EventId, EventIdError, Prepared};
+pub use events::event::{Event, EventError, PreparedEvent};
+pub use events::event_id::{EventId, EventIdError};
 pub use events::frame::{Frame, FrameError};
 pub use events::gap::GapReason;
-pub use history::resumes::Resumes;
+pub use history::resume_counts::ResumeCounts;
 pub use hub::{Driver, Hub, SubscribeError, TryPublishError};
 pub use names::filter::{Filter, FilterError, FilterLimits};
 pub use names::namespace::{Limits, Namespace, NamespaceError};
 pub use names::pattern::Pattern;
 pub use reading::ready::{Chunk, ChunkStart, Lagging, Ready};
-pub use reading::resume::Resume;
+pub use reading::start::Start;
 pub use reading::subscription::Subscription;

@@ -17,29 +17,31 @@ use crate::delivery::retention::{Kept, Retention};
 use crate::delivery::role::Role;
 use crate::delivery::sequencer::Sequencer;
 use crate::delivery::writer::Writer;
-use crate::events::event::{EventId, IdEnd, Prepared};
+use crate::events::event::PreparedEvent;
+use crate::events::event_id::EventId;
+use crate::events::frame::IdEnd;
 use crate::history::journal::Journal;
-use crate::history::resumes::ResumeCounters;
+use crate::history::resume_counts::ResumeCounters;
 use crate::names::pattern::Pattern;
 use crate::routing::trie::Trie;
-use crate::sync::{AtomicBool, AtomicU64, Ordering, Slot, fence};
+use crate::sync::{AtomicBool, AtomicSlot, AtomicU64, Ordering, fence};
 
 /// Events taken out of the queue at a time: they share one fence and one look at the trie.
 pub(crate) const BATCH_EVENTS: usize = 64;
 
 /// What all handles of a hub share: what is delivered from, and what to.
 pub(crate) struct Engine {
-    pub(crate) sequencer: Sequencer<Prepared>,
+    pub(crate) sequencer: Sequencer<PreparedEvent>,
     pub(crate) role: CachePadded<Role>,
     /// There while nobody has the role; with who has it otherwise.
-    pub(crate) writer: Slot<Writer>,
+    pub(crate) writer: AtomicSlot<Writer>,
     pub(crate) trie: Trie,
     pub(crate) overlaps: Overlaps,
     /// Event loops that take over what a turn leaves.
     pub(crate) drivers: Watchers,
     /// None: nobody can resume, and frames have no ids.
     pub(crate) journal: Option<Journal>,
-    pub(crate) resumes: ResumeCounters,
+    pub(crate) resume_counts: ResumeCounters,
     pub(crate) retention: Retention,
     epoch: u64,
     /// Every event through this sequence is in every log it belongs to, and in the journal.
@@ -63,7 +65,7 @@ impl Engine {
         let block_bytes = history.map_or(config.backlog_bytes, |bytes| bytes / 2);
         let kept = Kept::new(past, block_bytes as u64);
         let (sequencer, taker) = Sequencer::new(config.queue_events);
-        let writer = Slot::new();
+        let writer = AtomicSlot::new();
         writer.put(Box::new(Writer::new(taker, history.map(|_| IdEnd::new(epoch)), kept, BATCH_EVENTS)));
         Self {
             sequencer,
@@ -73,7 +75,7 @@ impl Engine {
             overlaps: Overlaps::new(),
             drivers: Watchers::new(),
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
-            resumes: ResumeCounters::new(),
+            resume_counts: ResumeCounters::new(),
             retention: Retention::new(past),
             epoch,
             completed: AtomicU64::new(0),
@@ -108,7 +110,7 @@ impl Engine {
     /// A member of the channel has left.
     pub(crate) fn leave(&self, channel: &Arc<Channel>) {
         if channel.leave() {
-            self.retention.leave(channel, &self.trie);
+            self.retention.note_empty(channel, &self.trie);
         }
     }
 

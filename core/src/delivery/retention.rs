@@ -96,8 +96,8 @@ impl Retention {
         looks
     }
 
-    /// A channel's last member has left.
-    pub(crate) fn leave(&self, channel: &Arc<Channel>, trie: &Trie) {
+    /// Notes that a channel has no members: its last one has left.
+    pub(crate) fn note_empty(&self, channel: &Arc<Channel>, trie: &Trie) {
         let wildcards = channel.pattern().segments().filter(Option::is_none).count();
         if self.past == Past::Dropped || wildcards > LINGER_WILDCARDS {
             retire(channel, trie);

@@ -12,11 +12,11 @@
 
 use crossbeam::utils::CachePadded;
 
-use crate::sync::{AtomicU64, Ordering, Slot, fence};
+use crate::sync::{AtomicSlot, AtomicU64, Ordering, fence};
 
 /// The queue: any number put into it, one takes out of it.
 pub(crate) struct Sequencer<T> {
-    slots: Box<[Slot<T>]>,
+    slots: Box<[AtomicSlot<T>]>,
     /// Items taken out so far, and so the sequence of the last one taken. Stored by the [`Taker`] alone.
     head: CachePadded<AtomicU64>,
     /// Tickets given so far, and so the sequence of the last one given; and [`CLOSED`].
@@ -37,7 +37,7 @@ impl<T> Sequencer<T> {
     pub(crate) fn new(capacity: usize) -> (Self, Taker) {
         let capacity = capacity.max(1).next_power_of_two();
         let sequencer = Self {
-            slots: std::iter::repeat_with(Slot::new).take(capacity).collect(),
+            slots: std::iter::repeat_with(AtomicSlot::new).take(capacity).collect(),
             head: CachePadded::new(AtomicU64::new(0)),
             tail: CachePadded::new(AtomicU64::new(0)),
         };
@@ -110,7 +110,7 @@ impl<T> Sequencer<T> {
         (tail & CLOSED != 0).then_some(tail & !CLOSED)
     }
 
-    fn slot(&self, ticket: u64) -> &Slot<T> {
+    fn slot(&self, ticket: u64) -> &AtomicSlot<T> {
         &self.slots[ticket as usize & (self.slots.len() - 1)]
     }
 }

@@ -4,7 +4,7 @@
 //!   begin ─▶ take ─▶ deliver ... deliver ─▶ round ─▶ rung? ──no──▶ finish ─▶ wake
 //!             ▲                    │                  │ yes
 //!             └────────────────────┼──────────────────┘
-//!                                  └─ the budget is spent ─▶ leave ─▶ wake ─▶ hand on
+//!                                  └─ the budget is spent ─▶ break off ─▶ wake ─▶ hand on
 //! ```
 //!
 //! What a turn may write to is the [`Writer`], which it has for as long as it lasts; so nobody else can. However a turn
@@ -18,7 +18,7 @@ use crate::channels::channel::Channel;
 use crate::delivery::engine::{BATCH_EVENTS, Engine};
 use crate::delivery::role::{Finish, Heard};
 use crate::delivery::writer::Writer;
-use crate::events::event::Prepared;
+use crate::events::event::PreparedEvent;
 use crate::routing::trie::Snapshot;
 
 /// Work that a turn does at most, and the rest of an event: a unit is about 100 ns. So a turn holds a publisher, which may
@@ -88,12 +88,12 @@ impl<'a> Turn<'a> {
 
     /// Delivers until nothing is left or the budget is spent. What is left then is handed on to a driver.
     pub(crate) fn run(mut self) -> Left {
-        if self.deliver_all() { Left::Nothing } else { self.leave(true) }
+        if self.deliver_all() { Left::Nothing } else { self.break_off(true) }
     }
 
     /// The same for a driver, which comes again for what is left.
     pub(crate) fn run_as_driver(mut self) -> Left {
-        if self.deliver_all() { Left::Nothing } else { self.leave(false) }
+        if self.deliver_all() { Left::Nothing } else { self.break_off(false) }
     }
 
     /// `true`: nothing is left, and the role is given up.
@@ -183,7 +183,7 @@ impl<'a> Turn<'a> {
     /// A driver that resigns against a turn that leaves something, both orders:
     /// - it resigns before the turn ends: it is not in the list when we look, and another or the caller goes on;
     /// - it resigns after: its own ring (in `Driver::drop`) finds the role free, and it drains.
-    fn leave(&mut self, hands_on: bool) -> Left {
+    fn break_off(&mut self, hands_on: bool) -> Left {
         let engine = self.engine;
         let writer = self.writer();
         writer.handed_on += usize::from(hands_on);
@@ -191,7 +191,7 @@ impl<'a> Turn<'a> {
         // Who finds the queue full can't ring; this makes room for one.
         writer.take(&engine.sequencer, 1);
         self.put_back();
-        let rings = engine.role.leave();
+        let rings = engine.role.give_up();
         self.wake();
         if hands_on && engine.drivers.wake_one(turn) || rings.are_fewer_than(engine.sequencer.queued()) {
             Left::ToOthers
@@ -227,7 +227,7 @@ impl Drop for Turn<'_> {
         if let Some(writer) = &mut self.writer {
             let delivered = writer.delivered();
             self.engine.complete(&mut writer.token, delivered);
-            let _ = self.leave(true);
+            let _ = self.break_off(true);
         }
     }
 }
@@ -249,7 +249,7 @@ fn append(
     engine: &Engine,
     writer: &mut Writer,
     trie: &Snapshot<'_>,
-    event: &Prepared,
+    event: &PreparedEvent,
     sequence: u64,
     touched: &mut Touched,
 ) -> usize {

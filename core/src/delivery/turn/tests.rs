@@ -30,7 +30,7 @@ fn put(engine: &Engine, path: &str, data: &str) {
 fn begin(engine: &Engine) -> Turn<'_> {
     match engine.role.call() {
         Ring::Drain(heard) => Turn::begin(engine, heard),
-        Ring::Leave => panic!("someone has the role"),
+        Ring::Held => panic!("someone has the role"),
     }
 }
 
@@ -39,7 +39,7 @@ fn begin(engine: &Engine) -> Turn<'_> {
 fn hear<'a>(turn: &Turn<'a>, path: &str, data: impl Iterator<Item = &'a str>) {
     for data in data {
         put(turn.engine, path, data);
-        assert_eq!(turn.engine.role.ring(), Ring::Leave);
+        assert_eq!(turn.engine.role.ring(), Ring::Held);
     }
 }
 
