@@ -10,6 +10,7 @@ use crate::channels::watchers::Watcher;
 use crate::config::HubConfig;
 use crate::delivery::calls;
 use crate::delivery::engine::Engine;
+use crate::delivery::statistics::Statistics;
 use crate::events::event::{Event, EventError, PreparedEvent};
 use crate::events::event_id::EventId;
 use crate::history::resume_counts::ResumeCounts;
@@ -173,6 +174,12 @@ impl Hub {
     #[must_use]
     pub fn published(&self) -> u64 {
         self.engine.sequencer.queued()
+    }
+
+    /// What the hub has done, and what it holds. Takes no lock, and holds nobody up.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics::of(&self.engine)
     }
 
     /// How readers have come back so far.

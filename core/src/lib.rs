@@ -114,6 +114,7 @@ pub use adapters::blocking::Waited;
 pub use adapters::event_stream::EventStream;
 pub use adapters::time::keep_time;
 pub use config::HubConfig;
+pub use delivery::statistics::Statistics;
 pub use events::event::{Event, EventError, PreparedEvent};
 pub use events::event_id::{EventId, EventIdError};
 pub use events::frame::{Frame, FrameError};

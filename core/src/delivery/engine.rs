@@ -16,6 +16,7 @@ use crate::config::HubConfig;
 use crate::delivery::retention::{Kept, Retention};
 use crate::delivery::role::Role;
 use crate::delivery::sequencer::Sequencer;
+use crate::delivery::turn_counts::TurnCounters;
 use crate::delivery::writer::Writer;
 use crate::events::event::PreparedEvent;
 use crate::events::event_id::EventId;
@@ -24,7 +25,7 @@ use crate::history::journal::Journal;
 use crate::history::resume_counts::ResumeCounters;
 use crate::names::pattern::Pattern;
 use crate::routing::trie::Trie;
-use crate::sync::{AtomicBool, AtomicSlot, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicSlot, AtomicU64, AtomicUsize, Ordering, fence};
 
 /// Events taken out of the queue at a time: they share one fence and one look at the trie.
 pub(crate) const BATCH_EVENTS: usize = 64;
@@ -43,6 +44,10 @@ pub(crate) struct Engine {
     pub(crate) journal: Option<Journal>,
     pub(crate) resume_counts: ResumeCounters,
     pub(crate) retention: Retention,
+    /// On a cache line of their own: each turn writes to them.
+    pub(crate) turn_counters: CachePadded<TurnCounters>,
+    /// Subscriptions that there are. On a cache line of its own: every reader looks at what is beside it here.
+    subscriptions: CachePadded<AtomicUsize>,
     epoch: u64,
     /// Every event through this sequence is in every log it belongs to, and in the journal.
     completed: AtomicU64,
@@ -77,6 +82,8 @@ impl Engine {
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
             resume_counts: ResumeCounters::new(),
             retention: Retention::new(past),
+            turn_counters: CachePadded::new(TurnCounters::new()),
+            subscriptions: CachePadded::new(AtomicUsize::new(0)),
             epoch,
             completed: AtomicU64::new(0),
             tick_ms: AtomicU64::new(NO_TICK),
@@ -112,6 +119,21 @@ impl Engine {
         if channel.leave() {
             self.retention.note_empty(channel, &self.trie);
         }
+    }
+
+    /// Subscriptions that there are.
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.subscriptions.load(Ordering::Relaxed) // a count on its own
+    }
+
+    /// Counts one more.
+    pub(crate) fn count_subscription(&self) {
+        self.subscriptions.fetch_add(1, Ordering::Relaxed); // as above
+    }
+
+    /// Counts one less.
+    pub(crate) fn uncount_subscription(&self) {
+        self.subscriptions.fetch_sub(1, Ordering::Relaxed); // as above
     }
 
     /// Every event through this sequence is in every log it belongs to, and in the journal.

@@ -96,6 +96,11 @@ impl Retention {
         looks
     }
 
+    /// Channels on the list of those without members.
+    pub(crate) fn lingering(&self) -> usize {
+        self.idle.len()
+    }
+
     /// Notes that a channel has no members: its last one has left.
     pub(crate) fn note_empty(&self, channel: &Arc<Channel>, trie: &Trie) {
         let wildcards = channel.pattern().segments().filter(Option::is_none).count();

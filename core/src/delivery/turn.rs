@@ -23,19 +23,19 @@ use crate::routing::trie::Snapshot;
 
 /// Work that a turn does at most, and the rest of an event: a unit is about 100 ns. So a turn holds a publisher, which may
 /// be an event loop with connections to serve, for some 0.2 ms.
-const TURN_WORK: usize = if cfg!(loom) { 4 } else { 2048 };
+const TURN_WORK: u64 = if cfg!(loom) { 4 } else { 2048 };
 
 /// Taking an event, finding its channels, and its entry in the journal.
-const EVENT_WORK: usize = 1;
+const EVENT_WORK: u64 = 1;
 
 /// Appending a frame to a channel's log, and waking the channel's watchers later on.
-const APPEND_WORK: usize = 1;
+const APPEND_WORK: u64 = 1;
 
 /// Bytes that are a unit to append.
-const BYTES_OF_WORK: usize = 1024;
+const BYTES_OF_WORK: u64 = 1024;
 
 /// Looking once more, so that rings alone can't keep a turn going.
-const LOOK_WORK: usize = 1;
+const LOOK_WORK: u64 = 1;
 
 /// The one who drains, for as long as this is there. Dropping it gives the role back.
 pub(crate) struct Turn<'a> {
@@ -61,8 +61,12 @@ pub(crate) enum Left {
     ToCaller,
 }
 
+/// Work is counted over all turns, so that what one has done needs no second count.
 struct Budget {
-    work: usize,
+    /// Work so far.
+    work: u64,
+    /// The turn is over when it is as much as this, or more.
+    end: u64,
     /// The turn is over as soon as another is about to ring, too.
     while_alone: bool,
 }
@@ -72,7 +76,7 @@ impl<'a> Turn<'a> {
     pub(crate) fn begin(engine: &'a Engine, heard: Heard) -> Self {
         let mut writer = engine.writer.take().expect("it is put back before the role is given up");
         writer.turns += 1;
-        let budget = Budget { work: TURN_WORK, while_alone: false };
+        let budget = Budget { work: writer.work, end: writer.work + TURN_WORK, while_alone: false };
         Self { engine, writer: Some(writer), heard, budget, touched: Touched::new() }
     }
 
@@ -153,7 +157,8 @@ impl<'a> Turn<'a> {
             }
         }
         let Writer { kept, token, .. } = &mut **writer;
-        budget.spend(engine.retention.go_round(kept, token, &engine.trie, |channel| touched.push(channel)));
+        let looks = engine.retention.go_round(kept, token, &engine.trie, |channel| touched.push(channel));
+        budget.spend(looks as u64);
     }
 
     /// Whether all is delivered that was rung for when the turn looked last.
@@ -200,9 +205,11 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Puts the writer into its slot, for who has the role next.
+    /// Shows what has been done, and puts the writer into its slot, for who has the role next.
     fn put_back(&mut self) {
-        if let Some(writer) = self.writer.take() {
+        if let Some(mut writer) = self.writer.take() {
+            writer.work = self.budget.work;
+            self.engine.turn_counters.show(writer.counts());
             let other = self.engine.writer.put(writer);
             assert!(other.is_none(), "a hub has one writer");
         }
@@ -233,13 +240,13 @@ impl Drop for Turn<'_> {
 }
 
 impl Budget {
-    fn spend(&mut self, work: usize) {
-        self.work = self.work.saturating_sub(work);
+    fn spend(&mut self, work: u64) {
+        self.work += work;
     }
 
     fn is_spent(&self, engine: &Engine) -> bool {
         let another_comes = || engine.role.rings().are_fewer_than(engine.sequencer.queued());
-        self.work == 0 || self.while_alone && another_comes()
+        self.work >= self.end || self.while_alone && another_comes()
     }
 }
 
@@ -252,13 +259,13 @@ fn append(
     event: &PreparedEvent,
     sequence: u64,
     touched: &mut Touched,
-) -> usize {
+) -> u64 {
     let Writer { token, id_end, journal, kept, turns, .. } = writer;
     let frame = match id_end {
         Some(end) => [event.frame.fields(), end.of(sequence)],
         None => [event.frame.as_bytes(), &[]],
     };
-    let bytes_work = frame.iter().map(|piece| piece.len()).sum::<usize>() / BYTES_OF_WORK;
+    let bytes_work = frame.iter().map(|piece| piece.len()).sum::<usize>() as u64 / BYTES_OF_WORK;
     let mut work = EVENT_WORK;
     if let Some(shared) = &engine.journal {
         shared.append(journal, event.namespace.as_str(), frame, sequence);

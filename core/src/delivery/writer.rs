@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::channels::writer_token::WriterToken;
 use crate::delivery::retention::Kept;
 use crate::delivery::sequencer::{Sequencer, Taker};
+use crate::delivery::turn_counts::TurnCounts;
 use crate::events::event::PreparedEvent;
 use crate::events::frame::IdEnd;
 use crate::history::journal::JournalWriter;
@@ -24,6 +25,8 @@ pub(crate) struct Writer {
     pub(crate) kept: Kept,
     /// Turns so far.
     pub(crate) turns: u64,
+    /// Their work.
+    pub(crate) work: u64,
     /// Drivers woken so far.
     pub(crate) handed_on: usize,
 }
@@ -40,6 +43,7 @@ impl Writer {
             journal: JournalWriter::new(),
             kept,
             turns: 0,
+            work: 0,
             handed_on: 0,
         }
     }
@@ -61,6 +65,12 @@ impl Writer {
         let event = self.pending.pop_front()?;
         self.last += 1;
         Some((self.last, event))
+    }
+
+    /// What others may know of this.
+    pub(crate) fn counts(&self) -> TurnCounts {
+        let (log_bytes, log_evictions) = (self.kept.blocks.bytes(), self.kept.blocks.evictions());
+        TurnCounts { turns: self.turns, work: self.work, log_bytes, log_evictions }
     }
 
     /// The sequence of the last event that is delivered.
