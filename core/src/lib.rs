@@ -1,10 +1,10 @@
-//! A fan-out engine for [Server-Sent Events](https://html.spec.whatwg.org/multipage/server-sent-events.html): hierarchical
-//! namespaces, any number of publishers and readers, one order for all, no lock anywhere.
+//! A fan-out engine for [Server-Sent Events](https://html.spec.whatwg.org/multipage/server-sent-events.html):
+//! hierarchical namespaces, any number of publishers and readers, one order for all, no lock anywhere.
 //!
 //! # What it is for
 //!
-//! Whoever writes bytes to many connections (an event loop, an async server, a loop of your own over std sockets) gets
-//! from here *what* to write: contiguous, preformatted bytes. There are no sockets, threads, clock or runtime inside.
+//! It says *what* to write to many connections: contiguous, preformatted bytes. An event loop, an async server, or a
+//! loop of your own over std sockets writes them. There are no sockets, threads, clock or runtime inside.
 //!
 //! # How it works
 //!
@@ -23,8 +23,9 @@
 //!
 //! A frame is appended once for each *pattern* that covers it, so a thousand distinct patterns over one namespace are a
 //! thousand appends: [`FilterLimits`] and [`HubConfig::max_channels`] bound what is subscribed to. Readers hold
-//! the log from their place on, so the owner of one watches its [lag](Subscription::lag): one that can't read now is [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All
-//! delivery is done by one thread at a time.
+//! the log from their place on, so the owner of one watches its [lag](Subscription::lag): one that can't read now is
+//! [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All delivery is done by one
+//! thread at a time.
 //!
 //! # Coming back
 //!
@@ -86,10 +87,11 @@
 //!
 //! None is on by default, and none brings a runtime.
 //!
-//! - `stream`: a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`; an `EventStream` is one with keepalive comments
-//!   and an end, for the bodies of any framework's answers.
+//! - `stream`: a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`; an `EventStream` is one with keepalive
+//!   comments and an end, for the bodies of any framework's answers.
 //! - `http`: what a request for a stream asks for, and what its answer's head says.
-//! - `tower`: `EventService`, a `tower_service::Service` for axum, hyper and others. An `EventStream` is an `http_body::Body`.
+//! - `tower`: `EventService`, a `tower_service::Service` for axum, hyper and others. An `EventStream` is an
+//!   `http_body::Body`.
 //! - `blocking`: a plain thread waits for a subscription with `Subscription::wait`.
 
 mod adapters;

@@ -146,7 +146,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn whoever_reads_on_gets_all_that_was_taken_and_then_the_end(
+    fn a_reader_that_reads_on_gets_all_that_was_taken_and_then_the_end(
         history_bytes in prop::sample::select(vec![200, 1 << 20]),
         steps in prop::collection::vec(step(), 0..150),
     ) {

@@ -120,8 +120,8 @@ proptest! {
         prop_assert_eq!(hub.channels(), 0);
     }
 
-    /// What is counted as read is what was read, wherever it came from: logs, history, gaps, and what was begun before a reader parked or
-    /// skipped.
+    /// What is counted as read is what was read, wherever it came from: logs, history, gaps, and what was begun before
+    /// a reader parked or skipped.
     #[test]
     fn counts_are_of_what_was_read(
         history_bytes in prop_oneof![Just(2_000), Just(1 << 20)],
@@ -151,7 +151,8 @@ proptest! {
             }
             prop_assert_eq!(subscription.bytes_read(), taken as u64);
             let whole = bytes.windows(2).filter(|pair| *pair == b"\n\n").count();
-            // The first block is the opening, which is no event, unless it was skipped over before it was read; a gap is one.
+            // The first block is the opening, which is no event, unless it was skipped over before it was read; a gap
+            // is one.
             let opening = usize::from(bytes.starts_with(b"id:"));
             prop_assert_eq!(subscription.events_read(), whole.saturating_sub(opening) as u64);
             prop_assert_eq!(subscription.at_frame_boundary(), bytes.is_empty() || bytes.ends_with(b"\n\n"));

@@ -1,7 +1,7 @@
 //! The blocks of all logs of a hub, and the budget within which they are kept.
 //!
-//! They are let go of oldest first. So what readers make the hub hold is bounded, whatever they do. Without history a block
-//! also goes when everyone has read it; when a channel is quiet, that is its last one, too.
+//! They are let go of oldest first. So what readers make the hub hold is bounded, whatever they do. Without history a
+//! block also goes when everyone has read it; when a channel is quiet, that is its last one, too.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -59,8 +59,8 @@ impl Blocks {
         self.evictions
     }
 
-    /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let go
-    /// of what is no longer kept.
+    /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let
+    /// go of what is no longer kept.
     #[cold]
     pub(crate) fn keep(
         &mut self,

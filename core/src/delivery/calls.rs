@@ -12,10 +12,10 @@
 //!     wake        each touched channel's watchers, once        watchers
 //! ```
 //!
-//! How long a publisher may be at it: for one turn, whose work is bounded, if there is a driver to go on. If there is none,
-//! until another publisher comes, or until nothing is left. Another may have put an event and be about to ring; may wait
-//! for room in the queue; or may ring while the role is free, as it is for a moment after each turn: then it goes on. As
-//! long as no other comes, what is left is at most what the queue holds.
+//! How long a publisher may be at it: for one turn, whose work is bounded, if there is a driver to go on. If there is
+//! none, until another publisher comes, or until nothing is left. Another may have put an event and be about to ring;
+//! may wait for room in the queue; or may ring while the role is free, as it is for a moment after each turn: then it
+//! goes on. As long as no other comes, what is left is at most what the queue holds.
 
 use std::time::Duration;
 

@@ -53,7 +53,8 @@ pub(crate) struct Engine {
     completed: AtomicU64,
     /// The time of a tick that no turn has heard of yet, in milliseconds; or [`NO_TICK`].
     tick_ms: AtomicU64,
-    /// No more events are taken. Beside the sequencer's own word, since every reader looks here and that word changes with each event.
+    /// No more events are taken. Beside the sequencer's own word, since every reader looks here and that word changes
+    /// with each event.
     closed: AtomicBool,
     /// Everyone is being woken to find the end, or has been.
     end_told: AtomicBool,
@@ -100,8 +101,8 @@ impl Engine {
         EventId { epoch: self.epoch, sequence }
     }
 
-    /// Makes the caller a member of the pattern's channel. `None`: there is none, and there are as many as may be, all with
-    /// members.
+    /// Makes the caller a member of the pattern's channel. `None`: there is none, and there are as many as may be, all
+    /// with members.
     pub(crate) fn join(&self, pattern: &Pattern) -> Option<Arc<Channel>> {
         loop {
             if let Some(channel) = self.trie.join(pattern) {
@@ -171,8 +172,8 @@ impl Engine {
         if self.end_told.swap(true, Ordering::Relaxed) {
             return;
         }
-        // A subscriber changes the trie, joins the watchers, then asks for the end; the end is there, then its channel is
-        // looked for here. Both orders:
+        // A subscriber changes the trie, joins the watchers, then asks for the end; the end is there, then its channel
+        // is looked for here. Both orders:
         // - the subscriber's fence first: its channel is found, and its watcher is woken;
         // - this fence first: the subscriber finds the end.
         fence(Ordering::SeqCst); // with the one in `Watchers::join`
@@ -195,8 +196,8 @@ impl Engine {
     }
 }
 
-/// A number that no other hub has, but for a chance of one in 2^64. A clock would give the same one twice if it stood still
-/// or were set back; the keys of std's hash maps come from the system's randomness, and each key is another.
+/// A number that no other hub has, but for a chance of one in 2^64. A clock would give the same one twice if it stood
+/// still or were set back; the keys of std's hash maps come from the system's randomness, and each key is another.
 fn random_epoch() -> u64 {
     RandomState::new().build_hasher().finish()
 }

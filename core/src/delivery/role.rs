@@ -10,10 +10,10 @@
 //!                                    └──┘ ring, call: Held, and the holder will look again
 //! ```
 //!
-//! Each ticket of the queue is followed by one ring, and so is each announcement. So a holder that has given the role up
-//! can tell if another is about to ring: there are more tickets than rings. That one finds the role free, or had by
-//! another; so the holder may go, though it leaves something. The same the other way round: who rings and finds the role
-//! held may go, since the holder can't give it up without knowing of that ring.
+//! Each ticket of the queue is followed by one ring, and so is each announcement. So a holder that has given the role
+//! up can tell if another is about to ring: there are more tickets than rings. That one finds the role free, or had by
+//! another; so the holder may go, though it leaves something. The same the other way round: one that rings and finds
+//! the role held may go, since the holder can't give it up without knowing of that ring.
 //!
 //! The word is changed by read-modify-writes alone. So all of them are one release sequence: each acquires what was
 //! released by all before it.
@@ -113,11 +113,11 @@ impl Role {
         }
     }
 
-    /// Gives up the role whether anyone rang or not, and says how many have rung before that. The holder sees to it that
-    /// someone rings after this.
+    /// Gives up the role whether anyone rang or not, and says how many have rung before that. The holder sees to it
+    /// that someone rings after this.
     pub(crate) fn give_up(&self) -> Rings {
-        // AcqRel: releases what was drained, for the next holder's `ring` or `call`; acquires from rings that are dropped
-        // here, so that what their ringers did before is seen by what the caller does next.
+        // AcqRel: releases what was drained, for the next holder's `ring` or `call`; acquires from rings that are
+        // dropped here, so that what their ringers did before is seen by what the caller does next.
         Rings::of(self.0.fetch_and(!(HELD | RUNG), Ordering::AcqRel))
     }
 
@@ -132,8 +132,8 @@ impl Rings {
         Self(word as i64 >> RING.trailing_zeros())
     }
 
-    /// Whether one of so many tickets, or of the announcements, is still to be rung for. The tickets may have been counted
-    /// at any time.
+    /// Whether one of so many tickets, or of the announcements, is still to be rung for. The tickets may have been
+    /// counted at any time.
     ///
     /// Each ring is for another ticket or announcement. If more are known than rang, one of them rang later, or will.
     pub(crate) fn are_fewer_than(self, tickets: u64) -> bool {

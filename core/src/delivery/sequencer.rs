@@ -6,9 +6,9 @@
 //!                        head             tail
 //! ```
 //!
-//! A publisher takes a ticket from `tail` and puts its item into the ticket's slot. Then it rings ([`Role`](crate::delivery::role)).
-//! A slot whose ticket is given but whose item is not yet in it (`·`) ends the taker's round; its publisher's ring begins
-//! another.
+//! A publisher takes a ticket from `tail` and puts its item into the ticket's slot. Then it rings
+//! ([`Role`](crate::delivery::role)). A slot whose ticket is given but whose item is not yet in it (`·`) ends the
+//! taker's round; its publisher's ring begins another.
 
 use crossbeam::utils::CachePadded;
 
@@ -44,7 +44,8 @@ impl<T> Sequencer<T> {
         (sequencer, Taker { taken: 0 })
     }
 
-    /// Queues an item and gives its sequence, or gives the item back if the queue is full or closed. Ring after it, once.
+    /// Queues an item and gives its sequence, or gives the item back if the queue is full or closed. Ring after it,
+    /// once.
     pub(crate) fn try_put(&self, item: Box<T>) -> Result<u64, Box<T>> {
         loop {
             // Acquire: with the release in `take`; a slot counted as free has been emptied. Loaded before `tail`, so
@@ -67,8 +68,8 @@ impl<T> Sequencer<T> {
     /// gets at least the last one's.
     pub(crate) fn take(&self, taker: &mut Taker, most: usize, into: &mut impl Extend<Box<T>>) {
         let first = taker.taken;
-        // Relaxed: a ticket whose ring was heard is seen, since the ring came after it. One that is not seen has its ring
-        // to come.
+        // Relaxed: a ticket whose ring was heard is seen, since the ring came after it. One that is not seen has its
+        // ring to come.
         let ready = (self.tail.load(Ordering::Relaxed) & !CLOSED) - first;
         let items = (first..first + ready.min(most as u64)).map_while(|ticket| self.slot(ticket).take());
         into.extend(items.inspect(|_| taker.taken += 1));

@@ -17,8 +17,8 @@ pub struct Statistics {
     pub queued: u64,
     /// Turns of delivering that are over.
     pub turns: u64,
-    /// Work of these turns, in units of about 100 ns: one for each event, one for each frame that is appended to a log, one for
-    /// each KiB that is copied, and one for each look at what may have been kept for long enough.
+    /// Work of these turns, in units of about 100 ns: one for each event, one for each frame that is appended to a log,
+    /// one for each KiB that is copied, and one for each look at what may have been kept for long enough.
     pub work: u64,
     /// Subscriptions that there are.
     pub subscriptions: usize,
@@ -31,12 +31,13 @@ pub struct Statistics {
     pub history_bytes: usize,
     /// The sequence of the oldest event that the history has, or of the next one if it has none. `None`: no history.
     pub history_oldest: Option<u64>,
-    /// Blocks that the history has let go of since there were more bytes than [`HubConfig::history_bytes`](crate::HubConfig::history_bytes).
+    /// Blocks that the history has let go of since there were more bytes than
+    /// [`HubConfig::history_bytes`](crate::HubConfig::history_bytes).
     pub history_evictions: u64,
     /// Bytes of memory that blocks of the channels' logs take, at most: some of those counted may be gone already.
     pub log_bytes: u64,
-    /// Blocks that logs have let go of since all logs together had more bytes than they may. A reader that had not read one gets it
-    /// from the history, or is told of a gap.
+    /// Blocks that logs have let go of since all logs together had more bytes than they may. A reader that had not read
+    /// one gets it from the history, or is told of a gap.
     pub log_evictions: u64,
 }
 

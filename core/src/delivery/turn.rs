@@ -21,8 +21,8 @@ use crate::delivery::writer::Writer;
 use crate::events::event::PreparedEvent;
 use crate::routing::trie::Snapshot;
 
-/// Work that a turn does at most, and the rest of an event: a unit is about 100 ns. So a turn holds a publisher, which may
-/// be an event loop with connections to serve, for some 0.2 ms.
+/// Work that a turn does at most, and the rest of an event: a unit is about 100 ns. So a turn holds a publisher, which
+/// may be an event loop with connections to serve, for some 0.2 ms.
 const TURN_WORK: u64 = if cfg!(loom) { 4 } else { 2048 };
 
 /// Taking an event, finding its channels, and its entry in the journal.
@@ -82,8 +82,8 @@ impl<'a> Turn<'a> {
 
     /// A turn for one who has had its turn, and found that nobody else comes for what it left.
     ///
-    /// It gives up the role as soon as another is about to ring. As long as no other comes, what is left is at most what the
-    /// queue holds.
+    /// It gives up the role as soon as another is about to ring. As long as no other comes, what is left is at most
+    /// what the queue holds.
     pub(crate) fn begin_another(engine: &'a Engine, heard: Heard) -> Self {
         let mut turn = Self::begin(engine, heard);
         turn.budget.while_alone = true;
@@ -131,9 +131,9 @@ impl<'a> Turn<'a> {
             if !writer.has_pending() {
                 return;
             }
-            // Loaded after the batch is announced: see `Sequencer::take`. What an earlier turn has left of its batch gets
-            // a newer trie than the rest of it had. A channel that is only in the newer one has been joined since then,
-            // by subscribers who don't expect these events, and pass over them.
+            // Loaded after the batch is announced: see `Sequencer::take`. What an earlier turn has left of its batch
+            // gets a newer trie than the rest of it had. A channel that is only in the newer one has been joined since
+            // then, by subscribers who don't expect these events, and pass over them.
             let trie = engine.trie.snapshot();
             while !budget.is_spent(engine)
                 && let Some((sequence, event)) = writer.next()
@@ -183,7 +183,8 @@ impl<'a> Turn<'a> {
         true
     }
 
-    /// Gives the role up whatever is left, wakes who has something new, and then, if asked to, the driver whose turn it is.
+    /// Gives the role up whatever is left, wakes who has something new, and then, if asked to, the driver whose turn it
+    /// is.
     ///
     /// A driver that resigns against a turn that leaves something, both orders:
     /// - it resigns before the turn ends: it is not in the list when we look, and another or the caller goes on;
@@ -215,7 +216,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Each channel's watchers once, and not before the role is given up: they may begin to publish at once. At the end everyone.
+    /// Each channel's watchers once, and not before the role is given up: they may begin to publish at once. At the end
+    /// everyone.
     fn wake(&mut self) {
         for channel in self.touched.drain(..) {
             channel.watchers.wake_all();
@@ -228,8 +230,8 @@ impl<'a> Turn<'a> {
 }
 
 impl Drop for Turn<'_> {
-    /// A turn that isn't over yet has panicked. What it had taken and not delivered is with the writer, so it is delivered
-    /// by who comes next: a driver, or whoever rings.
+    /// A turn that isn't over yet has panicked. What it had taken and not delivered is with the writer, so it is
+    /// delivered by the next one to drain: a driver, or a publisher that rings.
     fn drop(&mut self) {
         if let Some(writer) = &mut self.writer {
             let delivered = writer.delivered();
@@ -250,8 +252,8 @@ impl Budget {
     }
 }
 
-/// Appends an event to the journal, and to the logs of all channels that it is for: all at once, since how many there may
-/// be is bounded where channels are made. Gives the work that it was.
+/// Appends an event to the journal, and to the logs of all channels that it is for: all at once, since how many there
+/// may be is bounded where channels are made. Gives the work that it was.
 fn append(
     engine: &Engine,
     writer: &mut Writer,

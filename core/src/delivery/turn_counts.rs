@@ -1,7 +1,7 @@
 //! What turns count, for others to see.
 //!
-//! Only the one who drains changes these numbers. It has them in the [`Writer`](crate::delivery::writer::Writer), where an
-//! event costs plain additions, and shows them to others once a turn.
+//! Only the one who drains changes these numbers. It has them in the [`Writer`](crate::delivery::writer::Writer), where
+//! an event costs plain additions, and shows them to others once a turn.
 
 use crate::sync::{AtomicU64, Ordering};
 

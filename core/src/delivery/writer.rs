@@ -59,8 +59,8 @@ impl Writer {
         !self.pending.is_empty()
     }
 
-    /// The next event to deliver, and its sequence. It counts as delivered from now on: if its delivery panics, it isn't
-    /// tried again, since some readers may have it.
+    /// The next event to deliver, and its sequence. It counts as delivered from now on: if its delivery panics, it
+    /// isn't tried again, since some readers may have it.
     pub(crate) fn next(&mut self) -> Option<(u64, Box<PreparedEvent>)> {
         let event = self.pending.pop_front()?;
         self.last += 1;

@@ -7,8 +7,8 @@
 //!                                          \n
 //! ```
 //!
-//! Where events have ids, a frame ends with `id:18f3c2a9-42\n` and the blank line. All that is written of this syntax is
-//! written here: frames of events, notices, and the block of an id alone.
+//! Where events have ids, a frame ends with `id:18f3c2a9-42\n` and the blank line. All that is written of this syntax
+//! is written here: frames of events, notices, and the block of an id alone.
 //!
 //! The format is the event stream of WHATWG HTML §9.2.5. A parser drops one space after the colon (§9.2.6), so a
 //! line that begins with a space is written with one more: what a client gets is what was published, with every line
@@ -80,7 +80,8 @@ pub(crate) fn id_line(id: EventId) -> String {
 }
 
 /// What ends the frame of one event after another where events have ids: the `id:` line and the blank line. Last, since
-/// some clients take an id before its block has ended, and would come back one event too far if the line broke within it.
+/// some clients take an id before its block has ended, and would come back one event too far if the line broke within
+/// it.
 #[derive(Clone)]
 pub(crate) struct IdEnd {
     bytes: SmallVec<[u8; 64]>,

@@ -10,7 +10,8 @@
 //!   \n
 //! ```
 //!
-//! With history a stream begins with one of the two. A line that is written before it, such as `retry:`, joins its block.
+//! With history a stream begins with one of the two. A line that is written before it, such as `retry:`, joins its
+//! block. [`frame`](crate::events::frame) knows how they are written.
 
 use std::fmt::{self, Write};
 
@@ -24,7 +25,7 @@ use crate::json;
 pub enum GapReason {
     /// The next event is no longer in the history. The stream goes on from the oldest that is: all that can be had.
     Evicted,
-    /// The id is none that was ever given. The stream goes on from now: anything older might come twice.
+    /// The id was never given to an event. The stream goes on from now: anything older might come twice.
     Unknown,
     /// The id is of another life of the server. The stream goes on from the oldest event of this one: none of them can
     /// have been seen under that id.

@@ -11,7 +11,7 @@ pub struct ResumeCounts {
     pub exact: u64,
     /// Gaps told because the next event was no longer in the history.
     pub evicted: u64,
-    /// Gaps told because the id is none that was ever given.
+    /// Gaps told because the id was never given to an event.
     pub unknown: u64,
     /// Gaps told because the id is of another life of the server.
     pub restarted: u64,
