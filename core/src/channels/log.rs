@@ -255,7 +255,7 @@ fn blocks_read(chain: &Chain) -> usize {
     // over its head.
     let is_free = |block: &&Arc<Segment>| {
         let is_free = Arc::strong_count(block) == 1;
-        fence(Ordering::Acquire); // with the release by which `Arc` lets go: what its reader took hold of before is seen
+        fence(Ordering::Acquire); // with the release as `Arc` lets go: what its reader took hold of before is seen
         is_free
     };
     chain[..chain.len() - 1].iter().take_while(is_free).count()

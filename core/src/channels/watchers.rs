@@ -52,8 +52,8 @@ impl Watchers {
         let watcher = joined.unwrap_or_else(|| self.add(Watcher { identity, waker, joined: AtomicUsize::new(1) }));
         // A reader joins, then reads the log; a turn appends, then loads this list. Both orders:
         // - this fence first: the turn finds the reader's watcher here, and wakes it. It also does so if the watcher
-        //   was there already: the list that it was found in was loaded before this fence, and it is in all lists after that
-        //   one until the reader leaves;
+        //   was there already: the list that it was found in was loaded before this fence, and it is in all lists after
+        //   that one until the reader leaves;
         // - the turn's fence first: what it appended is there when the reader reads.
         fence(Ordering::SeqCst); // with the one in `wake_all`
         watcher

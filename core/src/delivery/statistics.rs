@@ -13,7 +13,7 @@ pub struct Statistics {
     /// Those of them that are delivered: in the history, and in the logs of all their channels.
     pub delivered: u64,
     /// Those of them that are not delivered yet. A hub that keeps up has few;
-    /// [`HubConfig::queue_events`](crate::HubConfig::queue_events) and a batch are the most.
+    /// [`HubConfig::queue_events`](crate::HubConfig::queue_events) and 128 more are the most.
     pub queued: u64,
     /// Turns of delivering that are over.
     pub turns: u64,
