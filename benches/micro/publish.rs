@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use sse_core::{Event, Hub, Prepared, Subscription};
+use sse_core::{Event, Hub, PreparedEvent, Subscription};
 
 use crate::crowd::{catch_up, hub, path, sizes, subscribe};
 
@@ -39,7 +39,7 @@ fn matching(criterion: &mut Criterion, hub: &Hub, paths: &[String], others: usiz
     criterion.bench_function(&format!("match/{others}"), |bencher| {
         bencher.iter_custom(|events| {
             in_batches(events, |batch| {
-                let prepared: Vec<Prepared> = (0..batch).map(|_| prepare()).collect();
+                let prepared: Vec<PreparedEvent> = (0..batch).map(|_| prepare()).collect();
                 let start = Instant::now();
                 for event in prepared {
                     hub.publish_prepared(event).expect("open");

@@ -1,12 +1,12 @@
-//! A persistent hash map from names to items, each of which may have a map of its own below it: the children of a trie node,
-//! be they three or a million, and their children.
+//! A persistent hash map from names to items, each of which may have a map of its own below it: the children of a trie
+//! node, be they three or a million, and their children.
 //!
 //! A hash array mapped trie (Bagwell 2001): five bits of a key's hash choose one of 32 places in a branch, and a bitmap
-//! says which places are taken, so that a branch is no longer than what it holds. Nothing is changed in place: an insert
-//! or removal copies the branches on its path, at most eight, and shares the rest.
+//! says which places are taken, so that a branch is no longer than what it holds. Nothing is changed in place: an
+//! insert or removal copies the branches on its path, at most eight, and shares the rest.
 //!
-//! An item lies in its branch, with the way to the map below it, and not behind a pointer: among a million, each pointer that
-//! is followed is a cache line that isn't there. So items are small, and cheap to clone.
+//! An item lies in its branch, with the way to the map below it, and not behind a pointer: among a million, each
+//! pointer that is followed is a cache line that isn't there. So items are small, and cheap to clone.
 //!
 //! The caller hashes, with a key of its own (subscribers choose the names, so an unkeyed hash would let them choose the
 //! collisions). Keys whose whole hashes are equal share a branch of their own and are told apart by name.
@@ -88,7 +88,8 @@ impl<T> Hamt<T> {
 }
 
 impl<T: Clone> Hamt<T> {
-    /// The map with `item` in it, and `below` below it, in place of the item of that hash that `is` the same, if there is one.
+    /// The map with `item` in it, and `below` below it, in place of the item of that hash that `is` the same, if there
+    /// is one.
     pub(crate) fn with(&self, hash: u32, item: T, below: Self, is: &impl Fn(&T) -> bool) -> Self {
         let (bitmap, slots) = below.root.map_or((0, None), |root| (root.bitmap, Some(root.slots)));
         let slot = Slot::Item { hash, bitmap, slots, item };

@@ -10,8 +10,10 @@ use crate::channels::watchers::Watcher;
 use crate::config::HubConfig;
 use crate::delivery::calls;
 use crate::delivery::engine::Engine;
-use crate::events::event::{Event, EventError, EventId, Prepared};
-use crate::history::resumes::Resumes;
+use crate::delivery::statistics::Statistics;
+use crate::events::event::{Event, EventError, PreparedEvent};
+use crate::events::event_id::EventId;
+use crate::history::resume_counts::ResumeCounts;
 use crate::names::filter::{Filter, FilterError, FilterLimits};
 use crate::names::namespace::{Limits, Namespace, NamespaceError};
 use crate::names::pattern::Pattern;
@@ -19,7 +21,7 @@ use crate::reading::membership::Membership;
 use crate::reading::subscription::Subscription;
 use crate::routing::node::MOST_SEGMENTS;
 
-/// The engine: takes events from any thread, and gives each to all whom it concerns, in one order.
+/// The engine: takes events from any thread, and gives each to all its readers, in one order.
 ///
 /// A handle; clones share the hub.
 #[derive(Clone)]
@@ -44,11 +46,11 @@ impl Hub {
     /// When this returns, the event has its place in the order, and it is delivered or someone is about to: this
     /// thread does not wait for another to do so.
     ///
-    /// What it costs: this thread delivers for one turn at most, some 0.2 ms and one event that reaches many channels, and
-    /// leaves the rest to a [driver](Hub::drive). Without a driver it goes on until another publisher comes, or until nothing
-    /// is left; while no other comes, that is at most what the queue holds ([`HubConfig::queue_events`]). If the queue is full,
-    /// it waits for room, and takes such a turn whenever nobody else delivers. So an event loop has drivers, and calls
-    /// [`Hub::try_publish`], which neither waits nor helps to make room.
+    /// What it costs: this thread delivers for one turn at most, some 0.2 ms and one event that reaches many channels,
+    /// and leaves the rest to a [driver](Hub::drive). Without a driver it goes on until another publisher comes, or
+    /// until nothing is left; while no other comes, that is at most what the queue holds ([`HubConfig::queue_events`]).
+    /// If the queue is full, it waits for room, and takes such a turn whenever nobody else delivers. So an event loop
+    /// has drivers, and calls [`Hub::try_publish`], which neither waits nor helps to make room.
     pub fn publish(&self, event: &Event<'_>) -> Result<EventId, EventError> {
         self.publish_prepared(self.prepare(event)?)
     }
@@ -61,20 +63,20 @@ impl Hub {
     }
 
     /// Checks and encodes an event.
-    pub fn prepare(&self, event: &Event<'_>) -> Result<Prepared, EventError> {
+    pub fn prepare(&self, event: &Event<'_>) -> Result<PreparedEvent, EventError> {
         event.prepare(&self.limits, self.max_frame_bytes)
     }
 
     /// Publishes an event that is prepared, as [`Hub::publish`] does.
-    pub fn publish_prepared(&self, event: Prepared) -> Result<EventId, EventError> {
+    pub fn publish_prepared(&self, event: PreparedEvent) -> Result<EventId, EventError> {
         calls::publish(&self.engine, event).map(|sequence| self.engine.id(sequence)).ok_or(EventError::Closed)
     }
 
     /// Ends the hub for all its handles: no event and no subscription is taken any more. Readers are woken, get what is
     /// published, and then [the end](Subscription::has_ended).
     ///
-    /// Exact: an event that is taken, be it at this very moment, is delivered to all its readers before their end; and none
-    /// is delivered that is refused. A subscription that is taken at this moment has its end, too.
+    /// Exact: an event that is taken, be it at this very moment, is delivered to all its readers before their end; and
+    /// none is delivered that is refused. A subscription that is taken at this moment has its end, too.
     ///
     /// When this returns, all that is done or someone is about to do it, as with [`Hub::publish`].
     pub fn close(&self) {
@@ -94,23 +96,23 @@ impl Hub {
     /// the panic hook is told, and all others go on: the publisher, and the other wakers.
     ///
     /// Exact: the subscription gets every event whose sequence is greater than [`Subscription::starts_after`], once, in
-    /// order, and none before, whoever publishes meanwhile. With history it begins with the id of that place, so that a
-    /// client that breaks off before its first event resumes there.
+    /// order, and none before, whatever is published meanwhile. With history it begins with the id of that place, so
+    /// that a client that breaks off before its first event resumes there.
     pub fn subscribe(&self, filter: Filter, waker: Waker) -> Result<Subscription, SubscribeError> {
         self.subscribe_with(&filter, None, |_| waker.clone())
     }
 
     /// Subscribes to a filter's events after the one with this id, the last that a client has seen.
     ///
-    /// The client gets the id once more and every event since, each once; or, if it can't have them, one frame `event:gap` that says why
-    /// ([`GapReason`](crate::GapReason)), and then all events from where that frame says. [`Subscription::resume`] tells
-    /// which. Without history it gets what is published from now on.
+    /// The client gets the id once more and every event since, each once; or, if it can't have them, one frame
+    /// `event:gap` that says why ([`GapReason`](crate::GapReason)), and then all events from where that frame says.
+    /// [`Subscription::start`] tells which. Without history it gets what is published from now on.
     pub fn resume(&self, filter: Filter, last_event_id: &str, waker: Waker) -> Result<Subscription, SubscribeError> {
         self.subscribe_with(&filter, Some(last_event_id), |_| waker.clone())
     }
 
-    /// Does either, with a waker for each of the filter's patterns: it is woken when that pattern's channel has something
-    /// new. If `waker` panics, so does this, and no channel is joined.
+    /// Does either, with a waker for each of the filter's patterns: it is woken when that pattern's channel has
+    /// something new. If `waker` panics, so does this, and no channel is joined.
     pub fn subscribe_with(
         &self,
         filter: &Filter,
@@ -139,16 +141,16 @@ impl Hub {
 
     /// Makes an event loop the one who goes on with what a turn leaves: it is woken, and calls [`Hub::drain`].
     ///
-    /// A turn is bounded by the work in it, so that a loop that publishes is not held up by what all others publish. Several
-    /// drivers take turns. A driver whose waker panics is passed over.
+    /// A turn is bounded by the work in it, so that a loop that publishes is not held up by what all others publish.
+    /// Several drivers take turns. A driver whose waker panics is passed over.
     #[must_use]
     pub fn drive(&self, waker: Waker) -> Driver {
         Driver { watcher: self.engine.drivers.join(waker), engine: self.engine.clone() }
     }
 
-    /// Tells the time, about once a second. It must be called: without it nothing grows old, and what is kept only for a
-    /// time is kept for ever. What it lets go of: events older than the history's age, channels that nobody has come back to
-    /// for 15 s, and blocks of quiet channels that every reader has read.
+    /// Tells the time, about once a second. It must be called: without it nothing grows old, and what is kept only for
+    /// a time is kept for ever. What it lets go of: events older than the history's age, channels that nobody has come
+    /// back to for 15 s, and blocks of quiet channels that every reader has read.
     ///
     /// The engine has no clock: `now` is the time since any moment, the same in every call.
     pub fn tick(&self, now: Duration) {
@@ -158,8 +160,9 @@ impl Hub {
     /// Subscriptions that an event of this namespace would reach now, each counted once: for publishers who make an
     /// event only if somebody gets it.
     ///
-    /// It is a lookup, and nothing more where there is no channel for the namespace. Where there is one, it also looks at each
-    /// filter in the hub whose patterns overlap, as `/a/*` and `/*/b` do: once, however many subscriptions have it.
+    /// It is a lookup, and nothing more where there is no channel for the namespace. Where there is one, it also looks
+    /// at each filter in the hub whose patterns overlap, as `/a/*` and `/*/b` do: once, however many subscriptions have
+    /// it.
     #[must_use]
     pub fn subscriptions(&self, namespace: &Namespace) -> usize {
         let mut sole = None;
@@ -174,10 +177,16 @@ impl Hub {
         self.engine.sequencer.queued()
     }
 
+    /// What the hub has done, and what it holds. Takes no lock, and holds nobody up.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics::of(&self.engine)
+    }
+
     /// How readers have come back so far.
     #[must_use]
-    pub fn resumes(&self) -> Resumes {
-        self.engine.resumes.read()
+    pub fn resume_counts(&self) -> ResumeCounts {
+        self.engine.resume_counts.read()
     }
 
     /// Channels that have a subscriber; with history also those that had one a moment ago. Never more than
@@ -272,8 +281,8 @@ pub enum SubscribeError {
     Pattern(NamespaceError),
     /// The filter is larger than this hub's [`FilterLimits`] allow.
     Filter(FilterError),
-    /// A channel that is not there yet is needed, and there are as many as [`HubConfig::max_channels`] allows. None of the
-    /// filter's channels was joined. There is room again when others have left.
+    /// A channel that is not there yet is needed, and there are as many as [`HubConfig::max_channels`] allows. None of
+    /// the filter's channels was joined. There is room again when others have left.
     TooManyChannels {
         /// Most channels allowed.
         limit: usize,

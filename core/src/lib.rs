@@ -1,10 +1,10 @@
-//! A fan-out engine for [Server-Sent Events](https://html.spec.whatwg.org/multipage/server-sent-events.html): hierarchical
-//! namespaces, any number of publishers and readers, one order for all, no lock anywhere.
+//! A fan-out engine for [Server-Sent Events](https://html.spec.whatwg.org/multipage/server-sent-events.html):
+//! hierarchical namespaces, any number of publishers and readers, one order for all, no lock anywhere.
 //!
 //! # What it is for
 //!
-//! Whoever writes bytes to many connections (an event loop, an async server, a loop of your own over std sockets) gets
-//! from here *what* to write: contiguous, preformatted bytes. There are no sockets, threads, clock or runtime inside.
+//! It says *what* to write to many connections: contiguous, preformatted bytes. An event loop, an async server, or a
+//! loop of your own over std sockets writes them. There are no sockets, threads, clock or runtime inside.
 //!
 //! # How it works
 //!
@@ -23,8 +23,9 @@
 //!
 //! A frame is appended once for each *pattern* that covers it, so a thousand distinct patterns over one namespace are a
 //! thousand appends: [`FilterLimits`] and [`HubConfig::max_channels`] bound what is subscribed to. Readers hold
-//! the log from their place on, so the owner of one watches its [lag](Subscription::lag): one that can't read now is [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All
-//! delivery is done by one thread at a time.
+//! the log from their place on, so the owner of one watches its [lag](Subscription::lag): one that can't read now is
+//! [parked](Subscription::park), [skips](Subscription::skip) to the present, or is dropped. All delivery is done by one
+//! thread at a time.
 //!
 //! # Coming back
 //!
@@ -34,14 +35,14 @@
 //!
 //! ```
 //! use std::task::Waker;
-//! use sse_core::{Event, Filter, Hub, HubConfig, Resume};
+//! use sse_core::{Event, Filter, Hub, HubConfig, Start};
 //!
 //! let hub = Hub::new(HubConfig { epoch: Some(0x18f3), history_bytes: 1 << 20, ..HubConfig::default() });
 //! for breed in ["Corgi", "Husky", "Poodle"] {
 //!     hub.publish(&Event::new("/pets/dogs", breed))?;
 //! }
 //! let mut subscription = hub.resume(Filter::parse("/pets")?, "18f3-1", Waker::noop().clone())?;
-//! assert_eq!(subscription.resume(), Resume::Exact);
+//! assert_eq!(subscription.start(), Start::Exact);
 //! let mut stream = Vec::new();
 //! while let chunk @ [_, ..] = subscription.chunk() {
 //!     let length = chunk.len();
@@ -86,10 +87,11 @@
 //!
 //! None is on by default, and none brings a runtime.
 //!
-//! - `stream`: a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`; an `EventStream` is one with keepalive comments
-//!   and an end, for the bodies of any framework's answers.
+//! - `stream`: a [`Subscription`] is a `futures_core::Stream<Item = Bytes>`; an `EventStream` is one with keepalive
+//!   comments and an end, for the bodies of any framework's answers.
 //! - `http`: what a request for a stream asks for, and what its answer's head says.
-//! - `tower`: `EventService`, a `tower_service::Service` for axum, hyper and others. An `EventStream` is an `http_body::Body`.
+//! - `tower`: `EventService`, a `tower_service::Service` for axum, hyper and others. An `EventStream` is an
+//!   `http_body::Body`.
 //! - `blocking`: a plain thread waits for a subscription with `Subscription::wait`.
 
 mod adapters;
@@ -114,14 +116,16 @@ pub use adapters::blocking::Waited;
 pub use adapters::event_stream::EventStream;
 pub use adapters::time::keep_time;
 pub use config::HubConfig;
-pub use events::event::{Event, EventError, EventId, EventIdError, Prepared};
+pub use delivery::statistics::Statistics;
+pub use events::event::{Event, EventError, PreparedEvent};
+pub use events::event_id::{EventId, EventIdError};
 pub use events::frame::{Frame, FrameError};
 pub use events::gap::GapReason;
-pub use history::resumes::Resumes;
+pub use history::resume_counts::ResumeCounts;
 pub use hub::{Driver, Hub, SubscribeError, TryPublishError};
 pub use names::filter::{Filter, FilterError, FilterLimits};
 pub use names::namespace::{Limits, Namespace, NamespaceError};
 pub use names::pattern::Pattern;
 pub use reading::ready::{Chunk, ChunkStart, Lagging, Ready};
-pub use reading::resume::Resume;
+pub use reading::start::Start;
 pub use reading::subscription::Subscription;

@@ -10,7 +10,7 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering,
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 
-pub(crate) use imp::{Once, Slot, Swap, Tracker, pause};
+pub(crate) use imp::{AtomicSlot, Once, Swap, Tracker, pause};
 
 /// The real ground.
 #[cfg(not(loom))]
@@ -69,9 +69,9 @@ mod imp {
     }
 
     /// One place of a queue: filled with release, emptied with acquire, without a lock.
-    pub(crate) struct Slot<T>(AtomicCell<Option<Box<T>>>);
+    pub(crate) struct AtomicSlot<T>(AtomicCell<Option<Box<T>>>);
 
-    impl<T> Slot<T> {
+    impl<T> AtomicSlot<T> {
         pub(crate) const fn new() -> Self {
             const { assert!(AtomicCell::<Option<Box<T>>>::is_lock_free()) };
             Self(AtomicCell::new(None))
@@ -189,12 +189,12 @@ mod imp {
         }
     }
 
-    pub(crate) struct Slot<T> {
+    pub(crate) struct AtomicSlot<T> {
         full: loom::sync::atomic::AtomicBool,
         value: Mutex<Option<Box<T>>>,
     }
 
-    impl<T> Slot<T> {
+    impl<T> AtomicSlot<T> {
         pub(crate) fn new() -> Self {
             Self { full: loom::sync::atomic::AtomicBool::new(false), value: Mutex::new(None) }
         }

@@ -237,7 +237,7 @@ proptest! {
                 }
             }
         }
-        let resumes = hub.resumes();
+        let resumes = hub.resume_counts();
         prop_assert_eq!((resumes.lagged, resumes.evicted), (reader.gaps, 0));
     }
 }

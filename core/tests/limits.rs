@@ -1,4 +1,5 @@
-//! What strangers may make a hub hold: the limits on filters and on channels, against the simplest model of who is let in.
+//! What strangers may make a hub hold: the limits on filters and on channels, against the simplest model of who is let
+//! in.
 
 #![cfg(not(loom))]
 
@@ -77,7 +78,8 @@ fn patterns_with_many_wildcards_go_with_their_last_reader() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, ..ProptestConfig::default() })]
 
-    /// A subscription is let in if and only if all channels that have subscribers then are not too many, whatever lingers.
+    /// A subscription is let in if and only if all channels that have subscribers then are not too many, whatever
+    /// lingers.
     #[test]
     fn channels_are_never_too_many_and_never_too_few(
         max in 1usize..7,
@@ -128,7 +130,7 @@ proptest! {
 
 /// Several threads at the limit.
 #[test]
-fn whoever_comes_and_goes_there_is_room_again_afterwards() {
+fn there_is_room_again_after_subscribers_have_come_and_gone() {
     const MAX: usize = 5;
     let rounds = if cfg!(miri) { 20 } else { 20_000 };
     for history_bytes in [0, 1 << 16] {

@@ -1,5 +1,5 @@
-//! What readers can make a hub hold: the history, a block for each reader that stands somewhere, a block for each piece of
-//! bytes that an application keeps, and no more, whatever they do.
+//! What readers can make a hub hold: the history, a block for each reader that stands somewhere, a block for each piece
+//! of bytes that an application keeps, and no more, whatever they do.
 
 #![cfg(all(not(loom), feature = "stream"))]
 
@@ -117,8 +117,8 @@ proptest! {
                 }
             }
             let held = PeakAlloc.current_usage() - before - empty;
-            // A reader stands in one block; one of several channels in one of each, and has read one ahead. Each of four channels has begun a
-            // block, and so has the journal.
+            // A reader stands in one block; one of several channels in one of each, and has read one ahead. Each of
+            // four channels has begun a block, and so has the journal.
             let places = readers.iter().map(|_| 3).sum::<usize>() + pieces.len() + 5;
             let most = kept + places * (BLOCK_BYTES + event_bytes);
             prop_assert!(held <= most, "{} bytes held, {} allowed, {} readers, {} pieces", held, most, readers.len(), pieces.len());

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use history::History;
 use proptest::prelude::*;
-use sse_core::{Event, Filter, GapReason, Hub, HubConfig, Namespace, Pattern, Resume};
+use sse_core::{Event, Filter, GapReason, Hub, HubConfig, Namespace, Pattern, Start};
 use starts::check_starts;
 use support::{Client, Published};
 
@@ -133,8 +133,8 @@ proptest! {
         prop_assert_eq!(hub.channels(), 0);
     }
 
-    /// What is counted as read is what was read, wherever it came from: logs, history, gaps, and what was begun before a reader parked or
-    /// skipped.
+    /// What is counted as read is what was read, wherever it came from: logs, history, gaps, and what was begun before
+    /// a reader parked or skipped.
     #[test]
     fn counts_are_of_what_was_read(
         history_bytes in prop_oneof![Just(2_000), Just(1 << 20)],
@@ -164,7 +164,8 @@ proptest! {
             }
             prop_assert_eq!(subscription.bytes_read(), taken as u64);
             let whole = bytes.windows(2).filter(|pair| *pair == b"\n\n").count();
-            // The first block is the opening, which is no event, unless it was skipped over before it was read; a gap is one.
+            // The first block is the opening, which is no event, unless it was skipped over before it was read; a gap
+            // is one.
             let opening = usize::from(bytes.starts_with(b"id:"));
             prop_assert_eq!(subscription.events_read(), whole.saturating_sub(opening) as u64);
             prop_assert_eq!(subscription.at_frame_boundary(), bytes.is_empty() || bytes.ends_with(b"\n\n"));
@@ -176,7 +177,7 @@ fn publish(hub: &Hub, path: &str, data: &str) {
     hub.publish(&Event::new(path, data)).unwrap();
 }
 
-fn resume(hub: &Hub, id: &str) -> (Resume, String) {
+fn resume(hub: &Hub, id: &str) -> (Start, String) {
     let filter = Filter::parse("/a").unwrap();
     let mut subscription = hub.resume(filter, id, Waker::noop().clone()).unwrap();
     let mut text = String::new();
@@ -186,7 +187,7 @@ fn resume(hub: &Hub, id: &str) -> (Resume, String) {
         let length = chunk.len();
         subscription.advance(length);
         if length == 0 && !subscription.is_replaying() {
-            return (subscription.resume(), text);
+            return (subscription.start(), text);
         }
     }
 }
@@ -198,8 +199,8 @@ fn each_reason_says_where_the_stream_goes_on() {
         publish(&hub, "/a", number);
     }
     let events = "data:2\nid:e-2\n\ndata:3\nid:e-3\n\n";
-    assert_eq!(resume(&hub, "e-1"), (Resume::Exact, "id:e-1\n\n".to_owned() + events));
-    assert_eq!(resume(&hub, "e-3"), (Resume::Exact, "id:e-3\n\n".to_owned()));
+    assert_eq!(resume(&hub, "e-1"), (Start::Exact, "id:e-1\n\n".to_owned() + events));
+    assert_eq!(resume(&hub, "e-3"), (Start::Exact, "id:e-3\n\n".to_owned()));
     let gap = |id, requested, reason| {
         format!(
             "event:gap\ndata:{{\"requested\":\"{requested}\",\"oldest\":\"e-1\",\"reason\":\"{reason}\"}}\nid:{id}\n\n"
@@ -207,11 +208,11 @@ fn each_reason_says_where_the_stream_goes_on() {
     };
     // Never given: what is there may have been seen already.
     for id in ["e-4", "", "nonsense"] {
-        assert_eq!(resume(&hub, id), (Resume::Gap(GapReason::Unknown), gap("e-3", id, "unknown")));
+        assert_eq!(resume(&hub, id), (Start::Gap(GapReason::Unknown), gap("e-3", id, "unknown")));
     }
     // Another life: nothing of this one can have been seen.
     let all = gap("e-0", "d-3", "restarted") + "data:1\nid:e-1\n\n" + events;
-    assert_eq!(resume(&hub, "d-3"), (Resume::Gap(GapReason::Restarted), all));
+    assert_eq!(resume(&hub, "d-3"), (Start::Gap(GapReason::Restarted), all));
 }
 
 #[test]
@@ -221,15 +222,15 @@ fn what_is_evicted_is_told_and_the_rest_given() {
         publish(&hub, "/a", &format!("{number}"));
     }
     let (how, text) = resume(&hub, "e-1");
-    assert_eq!(how, Resume::Gap(GapReason::Evicted));
+    assert_eq!(how, Start::Gap(GapReason::Evicted));
     let blocks: Vec<&str> = text.split_terminator("\n\n").collect();
     let oldest: usize = blocks[1].lines().next().unwrap().strip_prefix("data:").unwrap().parse().unwrap();
     assert!((2..100).contains(&oldest));
     assert_eq!(blocks.len(), 1 + 100 - oldest + 1);
     let (after, named) = (format!("\nid:e-{}", oldest - 1), format!("\"requested\":\"e-1\",\"oldest\":\"e-{oldest}\""));
     assert!(blocks[0].ends_with(&after) && blocks[0].contains(&named), "{}", blocks[0]);
-    let resumes = hub.resumes();
-    assert_eq!((resumes.evicted, resumes.exact, resumes.lagged), (1, 0, 0));
+    let counts = hub.resume_counts();
+    assert_eq!((counts.evicted, counts.exact, counts.lagged), (1, 0, 0));
 }
 
 /// Who has been told of the gap is in the present, whatever the logs still hold.
@@ -282,7 +283,7 @@ fn who_is_parked_holds_the_rest_of_one_frame() {
 fn without_history_a_stream_is_as_it_always_was() {
     let hub = Hub::new(config(0));
     publish(&hub, "/a", "1");
-    assert_eq!(resume(&hub, "e-0"), (Resume::Live, String::new()));
+    assert_eq!(resume(&hub, "e-0"), (Start::Live, String::new()));
     let mut subscription = hub.subscribe(Filter::parse("/a").unwrap(), Waker::noop().clone()).unwrap();
     publish(&hub, "/a", "2");
     assert_eq!(subscription.chunk(), b"data:2\n\n");
@@ -309,10 +310,10 @@ fn a_hub_believes_no_id_of_another() {
     let [id, _] = [&earlier, &later].map(|hub| hub.publish(&Event::new("/a", "1")).unwrap());
     let begins = |hub: &Hub| {
         let filter = Filter::parse("/a").unwrap();
-        hub.resume(filter, &id.to_string(), Waker::noop().clone()).unwrap().resume()
+        hub.resume(filter, &id.to_string(), Waker::noop().clone()).unwrap().start()
     };
-    assert_eq!(begins(&earlier), Resume::Exact);
-    assert_eq!(begins(&later), Resume::Gap(GapReason::Restarted));
+    assert_eq!(begins(&earlier), Start::Exact);
+    assert_eq!(begins(&later), Start::Gap(GapReason::Restarted));
 }
 
 /// Real threads: publishers, ticks, and clients that break off, park and skip while it is published.
@@ -378,6 +379,6 @@ fn threads_agree_with_the_model() {
     for client in clients.into_inner().unwrap() {
         assert_eq!(client.check(&published, true), Ok(()), "{}", client.filter);
     }
-    let resumes = hub.resumes();
-    assert!(resumes.exact > 0 && resumes.lagged > 0, "{resumes:?}");
+    let counts = hub.resume_counts();
+    assert!(counts.exact > 0 && counts.lagged > 0, "{counts:?}");
 }

@@ -1,4 +1,5 @@
-//! Who delivers: how much a publisher does for others, whose turn it is among drivers, and what time does to what is kept.
+//! Who delivers: how much a publisher does for others, whose turn it is among drivers, and what time does to what is
+//! kept.
 
 #![cfg(not(loom))]
 
@@ -34,8 +35,8 @@ fn publish(hub: &Hub, path: &str) -> u64 {
     hub.publish(&Event::new(path, "x")).unwrap().sequence
 }
 
-/// Another publishes until the first one has come back, and never helps to make room. An event reaches many channels, so
-/// that publishing is faster than delivering.
+/// Another publishes until the first one has come back, and never helps to make room. An event reaches many channels,
+/// so that publishing is faster than delivering.
 #[test]
 fn a_publisher_comes_back_though_another_goes_on_publishing() {
     const ENOUGH: usize = if cfg!(miri) { 200 } else { 5_000 };
@@ -97,7 +98,7 @@ fn channels_linger_for_a_time_and_not_for_a_number_of_calls() {
     assert_eq!(hub.channels(), 1);
     tick(16_000);
     assert_eq!(hub.channels(), 0);
-    // Few calls: who has left just now isn't taken for one who left when the last call was.
+    // Few calls, so that a publisher that has just left isn't taken for one that left at the last call.
     drop(subscribe(&hub, "/a"));
     tick(100_000);
     assert_eq!(hub.channels(), 1);

@@ -68,7 +68,7 @@ fn beside_bombs(hub: &Hub, waker: &Waker) -> Vec<Subscription> {
 }
 
 #[test]
-fn whoever_publishes_wakes_everyone_whatever_a_waker_does() {
+fn each_publisher_wakes_everyone_whatever_a_waker_does() {
     let hub = Hub::new(HubConfig::default());
     let (bell, waker) = bell();
     let _readers = beside_bombs(&hub, &waker);
@@ -80,7 +80,8 @@ fn whoever_publishes_wakes_everyone_whatever_a_waker_does() {
     assert_eq!((bell.rung(), hub.published()), (20, 4));
 }
 
-/// A channel's readers are woken in a round of looking at what is kept, too. It takes several turns, which a driver is to go on with.
+/// A channel's readers are woken in a round of looking at what is kept, too. It takes several turns, which a driver is
+/// to go on with.
 fn tick(drivers: Vec<Waker>, drain: impl Fn(&Hub)) {
     const CHANNELS: usize = 1500;
     let hub = Hub::new(HubConfig::default());

@@ -27,7 +27,7 @@ pub enum Reply<S> {
 #[derive(Debug)]
 pub struct StreamReply<S> {
     /// Sent at once, before any event, without `Content-Length`: the body is chunked for HTTP/1.1, and ended by a close for
-    /// HTTP/1.0. A field `Sse-Resume` is added, which says how the stream begins: `live`, `exact` or `gap` ([`Resume`](sse_core::Resume)).
+    /// HTTP/1.0. A field `Sse-Resume` is added, which says how the stream begins: `live`, `exact` or `gap` ([`Start`](sse_core::Start)).
     pub head: Response<()>,
     /// Which events the stream carries.
     pub filter: Filter,

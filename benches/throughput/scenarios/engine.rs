@@ -3,7 +3,7 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use sse_core::{Event, Filter, Hub, HubConfig, Prepared, Subscription};
+use sse_core::{Event, Filter, Hub, HubConfig, PreparedEvent, Subscription};
 
 use crate::Result;
 use crate::lab::{Lab, TIME, median};
@@ -93,7 +93,7 @@ fn match_ns(hub: &Hub, crowd: usize, round: usize) -> f64 {
     // A stride of a large prime goes through the crowd as if at random.
     let path = |index: usize| format!("{}-none", path((round * BATCH + index) * 7_368_787 % crowd));
     let prepare = |index| hub.prepare(&Event::new(&path(index), DATA)).expect("valid");
-    let prepared: Vec<Prepared> = (0..BATCH).map(prepare).collect();
+    let prepared: Vec<PreparedEvent> = (0..BATCH).map(prepare).collect();
     let start = Instant::now();
     for event in prepared {
         hub.publish_prepared(event).expect("open");

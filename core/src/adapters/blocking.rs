@@ -1,5 +1,5 @@
-//! Waiting as a plain thread does. The one file of this crate that blocks a thread and reads the clock, and only when its
-//! caller asks for it.
+//! Waiting as a plain thread does. The one file of this crate that blocks a thread and reads the clock, and only when
+//! its caller asks for it.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -22,11 +22,11 @@ pub enum Waited {
 }
 
 impl Subscription {
-    /// Blocks this thread until there is a [`chunk`](Self::chunk) to read, the deadline has passed, or the hub has ended.
-    /// Without a deadline it waits for as long as that takes.
+    /// Blocks this thread until there is a [`chunk`](Self::chunk) to read, the deadline has passed, or the hub has
+    /// ended. Without a deadline it waits for as long as that takes.
     ///
-    /// From now on the subscription wakes this thread in place of its waker. Other subscriptions for which the same thread
-    /// waits are no hindrance: what wakes it for them makes it look here once more.
+    /// From now on the subscription wakes this thread in place of its waker. Other subscriptions for which the same
+    /// thread waits are no hindrance: what wakes it for them makes it look here once more.
     ///
     /// ```
     /// # use sse_core::{Event, Filter, Hub, HubConfig, Waited};

@@ -18,7 +18,7 @@ use futures_core::Stream;
 
 use crate::adapters::keepalive::{COMMENT, Keepalive};
 use crate::adapters::timer::Timer;
-use crate::reading::resume::Resume;
+use crate::reading::start::Start;
 use crate::reading::subscription::Subscription;
 
 /// What a stream begins with that has no ids: proxies and some clients show nothing of a stream before its first byte.
@@ -57,7 +57,7 @@ pub(crate) const MAX_LAG_BYTES: u64 = 1 << 20;
 pub struct EventStream {
     /// `None`: it has ended.
     subscription: Option<Subscription>,
-    resume: Resume,
+    start: Start,
     /// Whether nothing was sent yet.
     is_new: bool,
     max_lag_bytes: u64,
@@ -68,9 +68,9 @@ impl EventStream {
     /// The stream of a subscription of which nothing was read. It wakes the task that polls it, whatever waker the
     /// subscription has been given.
     pub fn new(subscription: Subscription) -> Self {
-        let resume = subscription.resume();
+        let start = subscription.start();
         let (is_new, keepalive) = (true, None);
-        Self { subscription: Some(subscription), resume, is_new, max_lag_bytes: MAX_LAG_BYTES, keepalive }
+        Self { subscription: Some(subscription), start, is_new, max_lag_bytes: MAX_LAG_BYTES, keepalive }
     }
 
     /// Sends a comment when nothing was sent for `period`. `sleep` is the runtime's, as `tokio::time::sleep`.
@@ -93,8 +93,8 @@ impl EventStream {
 
     /// How it has begun, for the field `Sse-Resume` of the head.
     #[must_use]
-    pub fn resume(&self) -> Resume {
-        self.resume
+    pub fn start(&self) -> Start {
+        self.start
     }
 
     /// Whether nothing more will come.

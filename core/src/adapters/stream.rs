@@ -11,8 +11,9 @@ use crate::channels::segment::Segment;
 use crate::reading::ready::Ready;
 use crate::reading::subscription::Subscription;
 
-/// Yields all that is ready as one piece that shares the block's own bytes: nothing is copied but what is replayed. It ends when the
-/// hub is [closed](crate::Hub::close), and when the reader has lagged too far and is to end then ([`Subscription::limit_lag`]).
+/// Yields all that is ready as one piece that shares the block's own bytes: nothing is copied but what is replayed. It
+/// ends when the hub is [closed](crate::Hub::close), and when the reader has lagged too far and is to end then
+/// ([`Subscription::limit_lag`]).
 ///
 /// A `Bytes` keeps its one block alive, and nothing that is published after it.
 impl Stream for Subscription {

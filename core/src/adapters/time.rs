@@ -37,7 +37,7 @@ mod tests {
     use crate::config::HubConfig;
     use crate::events::event::Event;
     use crate::names::filter::Filter;
-    use crate::reading::resume::Resume;
+    use crate::reading::start::Start;
 
     #[test]
     fn what_is_old_goes_when_its_time_is_over() {
@@ -57,7 +57,7 @@ mod tests {
             };
             let mut time = std::pin::pin!(keep_time(hub.clone(), sleep));
             assert_eq!(time.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
-            hub.resume(Filter::parse("/a").unwrap(), "e-0", Waker::noop().clone()).unwrap().resume() == Resume::Exact
+            hub.resume(Filter::parse("/a").unwrap(), "e-0", Waker::noop().clone()).unwrap().start() == Start::Exact
         };
         assert!(resumes_after(1));
         assert!(!resumes_after(10));

@@ -1,7 +1,7 @@
 //! The blocks of all logs of a hub, and the budget within which they are kept.
 //!
-//! They are let go of oldest first. So what readers make the hub hold is bounded, whatever they do. Without history a block
-//! also goes when everyone has read it; when a channel is quiet, that is its last one, too.
+//! They are let go of oldest first. So what readers make the hub hold is bounded, whatever they do. Without history a
+//! block also goes when everyone has read it; when a channel is quiet, that is its last one, too.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -23,6 +23,8 @@ pub(crate) struct Blocks {
     begun: VecDeque<Begun>,
     /// Bytes of `begun`.
     bytes: u64,
+    /// Blocks let go of, so far, since there were too many bytes.
+    evictions: u64,
     /// Blocks in `begun` after those that had gone were dropped.
     alive: usize,
     /// Without history: channels whose log may hold a block, and what each had written when it was looked at last.
@@ -39,7 +41,7 @@ struct Begun {
 impl Blocks {
     /// Keeps at most so many bytes of blocks.
     pub(crate) fn new(past: Past, budget: u64) -> Self {
-        Self { past, budget, begun: VecDeque::new(), bytes: 0, alive: 0, holding: VecDeque::new() }
+        Self { past, budget, begun: VecDeque::new(), bytes: 0, evictions: 0, alive: 0, holding: VecDeque::new() }
     }
 
     /// What becomes of blocks that a log has gone beyond.
@@ -47,8 +49,18 @@ impl Blocks {
         self.past
     }
 
-    /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let go
-    /// of what is no longer kept.
+    /// Bytes of all blocks; of some that have gone, too.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Blocks let go of, so far, since there were too many bytes.
+    pub(crate) fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    /// A channel's log has begun a block. Calls `wake` for channels whose readers are to look again, so that they let
+    /// go of what is no longer kept.
     #[cold]
     pub(crate) fn keep(
         &mut self,
@@ -84,10 +96,11 @@ impl Blocks {
         while self.bytes > self.budget - self.budget / 8 && self.begun.len() > 1 {
             let Some(oldest) = self.begun.pop_front() else { break };
             self.bytes -= oldest.bytes;
-            if let (Some(channel), Some(block)) = (oldest.channel.upgrade(), oldest.block.upgrade())
-                && channel.log.forget(token, &block)
-            {
-                wake(channel);
+            if let (Some(channel), Some(block)) = (oldest.channel.upgrade(), oldest.block.upgrade()) {
+                self.evictions += 1;
+                if channel.log.forget(token, &block) {
+                    wake(channel);
+                }
             }
         }
     }
@@ -115,5 +128,41 @@ impl Blocks {
             Read::Some => {}
         }
         self.holding.push_back((channel, written));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::channels::log::Origin;
+    use crate::names::pattern::Pattern;
+
+    proptest! {
+        /// Against a list of all blocks that were ever begun, where nothing but the budget makes them go.
+        #[test]
+        fn bytes_are_those_of_the_blocks_that_are_there(
+            frames in prop::collection::vec((0usize..4, 1usize..5_000), 0..200),
+            budget in 0u64..100_000,
+        ) {
+            let origin = Origin::new(Past::Kept);
+            let channel = |_| Arc::new(Channel::with_one_member(Pattern::parse("/a").unwrap(), &origin));
+            let channels: Vec<_> = (0..4).map(channel).collect();
+            let (mut blocks, mut token) = (Blocks::new(Past::Kept, budget), WriterToken::new());
+            let mut begun: Vec<Weak<Segment>> = Vec::new();
+            for (sequence, (index, length)) in (1..).zip(frames) {
+                let channel = &channels[index];
+                let growth = channel.log.append(&mut token, &[&vec![b'x'; length]], sequence, Past::Kept);
+                if let Some(growth) = growth {
+                    begun.push(Arc::downgrade(&growth.block));
+                    blocks.keep(&mut token, channel, &growth, |_| ());
+                }
+                let there: Vec<_> = begun.iter().filter_map(Weak::upgrade).collect();
+                prop_assert_eq!(blocks.bytes(), there.iter().map(|block| block.capacity() as u64).sum::<u64>());
+                prop_assert_eq!(blocks.evictions(), (begun.len() - there.len()) as u64);
+                prop_assert!(blocks.bytes() <= budget || there.len() == 1);
+            }
+        }
     }
 }

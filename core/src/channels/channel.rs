@@ -81,7 +81,7 @@ impl Channel {
 
     /// Notes that the channel is listed; `false` if it is so already, or has a member by now.
     ///
-    /// The last leaver against whoever strikes the channel off the list because it has members, both orders:
+    /// The last leaver against a thread that strikes the channel off the list because it has members, both orders:
     /// - it is struck off first: the leaver finds it not listed, and lists it;
     /// - the leaver leaves first: the channel has no members, and stays on the list.
     #[must_use]
@@ -89,8 +89,8 @@ impl Channel {
         self.change(|members| (members == 0).then_some(LISTED))
     }
 
-    /// Notes that the channel is no longer listed; `false` if it has no members, and stays so. Only for who has it from the
-    /// list, so that it isn't retired.
+    /// Notes that the channel is no longer listed; `false` if it has no members, and stays so. Only for who has it from
+    /// the list, so that it isn't retired.
     #[must_use]
     pub(crate) fn strike_off(&self) -> bool {
         self.change(|members| (members != LISTED).then_some(members & !LISTED))
@@ -105,7 +105,7 @@ impl Channel {
     /// Notes that `turn` appended here; `true` for the first time.
     #[inline]
     pub(crate) fn touch(&self, _token: &mut WriterToken, turn: u64) -> bool {
-        // Relaxed: who has the token is ordered after who had it.
+        // Relaxed: each holder of the token is ordered after the one before.
         if self.turn.load(Ordering::Relaxed) == turn {
             return false;
         }

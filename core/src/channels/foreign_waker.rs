@@ -7,8 +7,8 @@ use std::task::Waker;
 
 use ahash::RandomState;
 
-/// A waker that is others' code. When it panics, the panic ends here, after the panic hook has told of it: any publisher may be
-/// the one that wakes, it has no part in the fault, and others are still to be woken.
+/// A waker that is others' code. When it panics, the panic ends here, after the panic hook has told of it: any
+/// publisher may be the one that wakes, it has no part in the fault, and others are still to be woken.
 ///
 /// It is never cloned, so that nothing but waking and dropping is to be feared of it.
 pub(crate) struct ForeignWaker(
@@ -16,8 +16,8 @@ pub(crate) struct ForeignWaker(
     Option<Waker>,
 );
 
-/// What a waker wakes, as far as can be said: its data and its table of functions, which are what `Waker::will_wake` compares.
-/// As long as a waker is kept, no other has its identity that wakes something else.
+/// What a waker wakes, as far as can be said: its data and its table of functions, which are what `Waker::will_wake`
+/// compares. As long as a waker is kept, no other has its identity that wakes something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity([u8; 16]);
 

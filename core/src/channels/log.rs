@@ -6,12 +6,12 @@
 //!          cursor at rest     tail, being filled      cursors that have caught up stand here
 //! ```
 //!
-//! The chain is an immutable value behind one pointer, as the trie is, and only it knows which block follows which. A cursor
-//! holds the block it stands in and asks the log for the next, so it keeps nothing of what is appended after that block. If
-//! the next one has been let go of, the cursor is told that its way on is gone.
+//! The chain is an immutable value behind one pointer, as the trie is, and only it knows which block follows which. A
+//! cursor holds the block it stands in and asks the log for the next, so it keeps nothing of what is appended after
+//! that block. If the next one has been let go of, the cursor is told that its way on is gone.
 //!
-//! Who lets go of blocks is the [owner of all blocks](crate::channels::blocks): with history, when they are more than its budget; without
-//! history, also as soon as no cursor stands in or before them.
+//! Who lets go of blocks is the [owner of all blocks](crate::channels::blocks): with history, when they are more than
+//! its budget; without history, also as soon as no cursor stands in or before them.
 
 use std::sync::Arc;
 
@@ -37,7 +37,8 @@ pub(crate) struct Log {
     complete_after: AtomicU64,
 }
 
-/// The blocks that can be found, oldest first, and marks: blocks of no bytes, for readers to stand in where there is no other. Never empty.
+/// The blocks that can be found, oldest first, and marks: blocks of no bytes, for readers to stand in where there is no
+/// other. Never empty.
 type Chain = SmallVec<[Arc<Segment>; 1]>;
 
 /// What becomes of blocks that the tail has gone beyond.
@@ -83,7 +84,8 @@ pub(crate) struct Growth {
 pub(crate) enum Read {
     /// Everything: it holds no block.
     All,
-    /// Not everything, or not for long. The tail has been ended: readers who have caught up stand in it until they look again.
+    /// Not everything, or not for long. The tail has been ended: readers who have caught up stand in it until they look
+    /// again.
     ToTheEnd,
     /// Not everything.
     Some,
@@ -122,8 +124,8 @@ impl Log {
         past: Past,
     ) -> Option<Growth> {
         let length = frame.iter().map(|piece| piece.len()).sum::<usize>();
-        // Relaxed: only the writer stores it, and who has the token is ordered after who had it. Readers take it for
-        // their lag, which is a measure and publishes nothing.
+        // Relaxed: only the writer stores it, and each holder of the token is ordered after the one before. Readers
+        // take it for their lag, which is a measure and publishes nothing.
         let written = self.written.load(Ordering::Relaxed) + length as u64;
         let full = self.tail.with(|tail| tail.append(frame, sequence).is_err().then(|| tail.clone()));
         let begun = full.map(|full| self.grow(&full, length, frame, sequence, past));
@@ -163,8 +165,8 @@ impl Log {
         }
     }
 
-    /// Lets go of a block, if it is still here, and of those before it. `true` if the tail was among them: then readers who have
-    /// caught up stand in it until they look again.
+    /// Lets go of a block, if it is still here, and of those before it. `true` if the tail was among them: then readers
+    /// who have caught up stand in it until they look again.
     #[must_use]
     pub(crate) fn forget(&self, _token: &mut WriterToken, block: &Segment) -> bool {
         let chain = self.chain.load();
@@ -179,7 +181,8 @@ impl Log {
         }
     }
 
-    /// Lets go of the blocks that every reader has read. If the log `is_quiet`, it ends the tail, so that it goes when its readers have left it.
+    /// Lets go of the blocks that every reader has read. If the log `is_quiet`, it ends the tail, so that it goes when
+    /// its readers have left it.
     pub(crate) fn forget_read(&self, _token: &mut WriterToken, is_quiet: bool) -> Read {
         let chain = self.chain.load();
         let kept = &chain[blocks_read(&chain)..];
@@ -223,8 +226,8 @@ impl Log {
         self.tail.load()
     }
 
-    /// The block from whose beginning every event of the channel after `sequence` will be read, if they are all still here. It may
-    /// have some through `sequence` that are yet to come.
+    /// The block from whose beginning every event of the channel after `sequence` will be read, if they are all still
+    /// here. It may have some through `sequence` that are yet to come.
     pub(crate) fn block_after(&self, sequence: u64) -> Option<Arc<Segment>> {
         // Relaxed: the caller has lowered it itself, by its own `note_complete_after`; an older value asks for more.
         if self.complete_after.load(Ordering::Relaxed) > sequence {
@@ -252,11 +255,12 @@ impl Log {
 
 /// How many of the first blocks have no reader in them or before them. The tail is never among these.
 fn blocks_read(chain: &Chain) -> usize {
-    // A reader takes hold of a block before it lets go of the one before, so the first block that is held has all readers
-    // in it or after it. One that finds no block left after its own has come from a block that was let go of over its head.
+    // A reader takes hold of a block before it lets go of the one before, so the first block that is held has all
+    // readers in it or after it. One that finds no block left after its own has come from a block that was let go of
+    // over its head.
     let is_free = |block: &&Arc<Segment>| {
         let is_free = Arc::strong_count(block) == 1;
-        fence(Ordering::Acquire); // with the release by which `Arc` lets go: what its reader took hold of before is seen
+        fence(Ordering::Acquire); // with the release as `Arc` lets go: what its reader took hold of before is seen
         is_free
     };
     chain[..chain.len() - 1].iter().take_while(is_free).count()

@@ -7,11 +7,11 @@
 //!
 //! Frames grow from the front, their index from the back, and the block is full when the two would meet. An entry is
 //! eight bytes: where its frame ends, and its sequence counted from the segment's first. One word, `committed`, holds
-//! both lengths, so that one release publishes a frame together with its entry; its top bit says that the block is sealed,
-//! and nothing more will come.
+//! both lengths, so that one release publishes a frame together with its entry; its top bit says that the block is
+//! sealed, and nothing more will come.
 //!
-//! A block knows no other block. Which one follows is for its owner to say: so who holds bytes of a block keeps that block, and
-//! nothing else.
+//! A block knows no other block. Which one follows is for its owner to say: so who holds bytes of a block keeps that
+//! block, and nothing else.
 //!
 //! The law: bytes below `committed` never change again, and bytes above it belong to the writer alone. This is the
 //! only file with `unsafe`, and all of it follows from that law.
@@ -55,12 +55,13 @@ pub(crate) struct Before {
 /// Bytes of one index entry.
 const ENTRY_BYTES: usize = 8;
 
-/// The bit of `committed` that says that nothing more will come. A block has fewer than 2^31 frames, since each has an entry.
+/// The bit of `committed` that says that nothing more will come. A block has fewer than 2^31 frames, since each has an
+/// entry.
 const SEALED: u64 = 1 << 63;
 
 impl Segment {
-    /// An empty segment that holds a block of `capacity` bytes, index included. Its first frame has `first_sequence`, or
-    /// a later one.
+    /// An empty segment that holds a block of `capacity` bytes, index included. Its first frame has `first_sequence`,
+    /// or a later one.
     pub(crate) fn new(capacity: usize, before: Before, first_sequence: u64) -> Self {
         assert!(u32::try_from(capacity).is_ok(), "offsets within a segment are 32 bits wide");
         Self {
@@ -162,8 +163,9 @@ impl Segment {
         // SAFETY: bytes <= end <= entry <= length - 8, so both ranges lie within the block, and neither overlaps a
         // committed frame or entry: committed frames end at `bytes`, committed entries begin at `entry + 8`. The
         // pieces lie one after the other in the first range, since their lengths sum up to its own. The caller holds
-        // `claimed`, or has just made the segment, so no one else writes, and no reader looks past `committed`. The cells allow writing through a
-        // shared reference, and no piece can lie in uncommitted bytes, as no reference to those exists.
+        // `claimed`, or has just made the segment, so no one else writes, and no reader looks past `committed`. The
+        // cells allow writing through a shared reference, and no piece can lie in uncommitted bytes, as no reference to
+        // those exists.
         unsafe {
             let mut at = block.add(bytes);
             for piece in frame {

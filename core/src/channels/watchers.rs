@@ -12,8 +12,9 @@ use crate::sync::{AtomicUsize, Ordering, Swap, fence};
 
 /// A copy-on-write list of watchers: one for each event loop or task, not for each connection.
 ///
-/// A waker that joins again is counted, so a thousand connections of one loop are woken once. What joining and leaving cost
-/// hardly depends on how many watchers there are: a few are a list, and more are a map, of which one path is copied.
+/// A waker that joins again is counted, so a thousand connections of one loop are woken once. What joining and leaving
+/// cost hardly depends on how many watchers there are: a few are a list, and more are a map, of which one path is
+/// copied.
 pub(crate) struct Watchers {
     list: Swap<List>,
 }
@@ -50,9 +51,9 @@ impl Watchers {
         let joined = self.list.with(|list| list.join(&identity));
         let watcher = joined.unwrap_or_else(|| self.add(Watcher { identity, waker, joined: AtomicUsize::new(1) }));
         // A reader joins, then reads the log; a turn appends, then loads this list. Both orders:
-        // - this fence first: the turn finds the reader's watcher here, and wakes it. It also does so if the watcher was
-        //   there already: the list that it was found in was loaded before this fence, and it is in all lists after that
-        //   one until the reader leaves;
+        // - this fence first: the turn finds the reader's watcher here, and wakes it. It also does so if the watcher
+        //   was there already: the list that it was found in was loaded before this fence, and it is in all lists after
+        //   that one until the reader leaves;
         // - the turn's fence first: what it appended is there when the reader reads.
         fence(Ordering::SeqCst); // with the one in `wake_all`
         watcher
@@ -122,8 +123,8 @@ impl Watcher {
     /// Counts one more, unless the watcher is on its way out.
     fn try_join(&self) -> bool {
         let one_more = |joined| (joined > 0).then(|| joined + 1);
-        // Relaxed, both: the order of changes to this one word is all that is asked of it; what a reader sees of the log
-        // is ordered by the fences.
+        // Relaxed, both: the order of changes to this one word is all that is asked of it; what a reader sees of the
+        // log is ordered by the fences.
         self.joined.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 
@@ -278,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_has_joined_is_woken_once(
+        fn each_that_has_joined_is_woken_once(
             steps in prop::collection::vec((0..3 * FEW, prop::bool::weighted(0.6)), 0..200),
             leave_in_order in any::<bool>(),
         ) {

@@ -12,10 +12,10 @@
 //!     wake        each touched channel's watchers, once        watchers
 //! ```
 //!
-//! How long a publisher may be at it: for one turn, whose work is bounded, if there is a driver to go on. If there is none,
-//! until another publisher comes, or until nothing is left. Another may have put an event and be about to ring; may wait
-//! for room in the queue; or may ring while the role is free, as it is for a moment after each turn: then it goes on. As
-//! long as no other comes, what is left is at most what the queue holds.
+//! How long a publisher may be at it: for one turn, whose work is bounded, if there is a driver to go on. If there is
+//! none, until another publisher comes, or until nothing is left. Another may have put an event and be about to ring;
+//! may wait for room in the queue; or may ring while the role is free, as it is for a moment after each turn: then it
+//! goes on. As long as no other comes, what is left is at most what the queue holds.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ use crossbeam::utils::Backoff;
 use crate::delivery::engine::Engine;
 use crate::delivery::role::Ring;
 use crate::delivery::turn::{Left, Turn};
-use crate::events::event::Prepared;
+use crate::events::event::PreparedEvent;
 use crate::sync::pause;
 
 /// Queues an event and sees to its delivery; gives its sequence. `None`: the engine is closed.
-pub(crate) fn publish(engine: &Engine, event: Prepared) -> Option<u64> {
+pub(crate) fn publish(engine: &Engine, event: PreparedEvent) -> Option<u64> {
     let sequence = match engine.sequencer.try_put(Box::new(event)) {
         Ok(sequence) => sequence,
         Err(event) => put_when_there_is_room(engine, event)?,
@@ -38,7 +38,7 @@ pub(crate) fn publish(engine: &Engine, event: Prepared) -> Option<u64> {
 }
 
 /// The same, but `None` also if the queue is full.
-pub(crate) fn try_publish(engine: &Engine, event: Prepared) -> Option<u64> {
+pub(crate) fn try_publish(engine: &Engine, event: PreparedEvent) -> Option<u64> {
     let sequence = engine.sequencer.try_put(Box::new(event)).ok()?;
     see_to_it(engine, engine.role.ring());
     Some(sequence)
@@ -60,7 +60,7 @@ pub(crate) fn tick(engine: &Engine, now: Duration) {
 pub(crate) fn drain(engine: &Engine) -> bool {
     match engine.role.call() {
         Ring::Drain(heard) => Turn::begin(engine, heard).run_as_driver() != Left::Nothing,
-        Ring::Leave => false,
+        Ring::Held => false,
     }
 }
 
@@ -84,7 +84,7 @@ fn see_to_it(engine: &Engine, ring: Ring) {
 
 /// Helps to deliver, a turn at a time, until the queue has room. `None`: it is closed.
 #[cold]
-fn put_when_there_is_room(engine: &Engine, mut event: Box<Prepared>) -> Option<u64> {
+fn put_when_there_is_room(engine: &Engine, mut event: Box<PreparedEvent>) -> Option<u64> {
     let mut round = Backoff::new();
     let mut waits = false;
     loop {
@@ -97,7 +97,7 @@ fn put_when_there_is_room(engine: &Engine, mut event: Box<Prepared>) -> Option<u
         waits = match engine.role.ring() {
             // Nothing is left, and still there is no room: another has a ticket, and has not filled its slot yet.
             Ring::Drain(heard) => Turn::begin(engine, heard).run_as_driver() == Left::Nothing,
-            Ring::Leave => true,
+            Ring::Held => true,
         };
         match engine.sequencer.try_put(event) {
             Ok(sequence) => return Some(sequence),

@@ -16,37 +16,45 @@ use crate::config::HubConfig;
 use crate::delivery::retention::{Kept, Retention};
 use crate::delivery::role::Role;
 use crate::delivery::sequencer::Sequencer;
+use crate::delivery::turn_counts::TurnCounters;
 use crate::delivery::writer::Writer;
-use crate::events::event::{EventId, IdEnd, Prepared};
+use crate::events::event::PreparedEvent;
+use crate::events::event_id::EventId;
+use crate::events::frame::IdEnd;
 use crate::history::journal::Journal;
-use crate::history::resumes::ResumeCounters;
+use crate::history::resume_counts::ResumeCounters;
 use crate::names::pattern::Pattern;
 use crate::routing::trie::Trie;
-use crate::sync::{AtomicBool, AtomicU64, Ordering, Slot, fence};
+use crate::sync::{AtomicBool, AtomicSlot, AtomicU64, AtomicUsize, Ordering, fence};
 
 /// Events taken out of the queue at a time: they share one fence and one look at the trie.
 pub(crate) const BATCH_EVENTS: usize = 64;
 
 /// What all handles of a hub share: what is delivered from, and what to.
 pub(crate) struct Engine {
-    pub(crate) sequencer: Sequencer<Prepared>,
+    pub(crate) sequencer: Sequencer<PreparedEvent>,
     pub(crate) role: CachePadded<Role>,
     /// There while nobody has the role; with who has it otherwise.
-    pub(crate) writer: Slot<Writer>,
+    pub(crate) writer: AtomicSlot<Writer>,
     pub(crate) trie: Trie,
     pub(crate) overlaps: Overlaps,
     /// Event loops that take over what a turn leaves.
     pub(crate) drivers: Watchers,
     /// None: nobody can resume, and frames have no ids.
     pub(crate) journal: Option<Journal>,
-    pub(crate) resumes: ResumeCounters,
+    pub(crate) resume_counts: ResumeCounters,
     pub(crate) retention: Retention,
+    /// On a cache line of their own: each turn writes to them.
+    pub(crate) turn_counters: CachePadded<TurnCounters>,
+    /// Subscriptions that there are. On a cache line of its own: every reader looks at what is beside it here.
+    subscriptions: CachePadded<AtomicUsize>,
     epoch: u64,
     /// Every event through this sequence is in every log it belongs to, and in the journal.
     completed: AtomicU64,
     /// The time of a tick that no turn has heard of yet, in milliseconds; or [`NO_TICK`].
     tick_ms: AtomicU64,
-    /// No more events are taken. Beside the sequencer's own word, since every reader looks here and that word changes with each event.
+    /// No more events are taken. Beside the sequencer's own word, since every reader looks here and that word changes
+    /// with each event.
     closed: AtomicBool,
     /// Everyone is being woken to find the end, or has been.
     end_told: AtomicBool,
@@ -63,7 +71,7 @@ impl Engine {
         let block_bytes = history.map_or(config.backlog_bytes, |bytes| bytes / 2);
         let kept = Kept::new(past, block_bytes as u64);
         let (sequencer, taker) = Sequencer::new(config.queue_events);
-        let writer = Slot::new();
+        let writer = AtomicSlot::new();
         writer.put(Box::new(Writer::new(taker, history.map(|_| IdEnd::new(epoch)), kept, BATCH_EVENTS)));
         Self {
             sequencer,
@@ -73,8 +81,10 @@ impl Engine {
             overlaps: Overlaps::new(),
             drivers: Watchers::new(),
             journal: history.map(|bytes| Journal::new(bytes, config.history_age)),
-            resumes: ResumeCounters::new(),
+            resume_counts: ResumeCounters::new(),
             retention: Retention::new(past),
+            turn_counters: CachePadded::new(TurnCounters::new()),
+            subscriptions: CachePadded::new(AtomicUsize::new(0)),
             epoch,
             completed: AtomicU64::new(0),
             tick_ms: AtomicU64::new(NO_TICK),
@@ -91,8 +101,8 @@ impl Engine {
         EventId { epoch: self.epoch, sequence }
     }
 
-    /// Makes the caller a member of the pattern's channel. `None`: there is none, and there are as many as may be, all with
-    /// members.
+    /// Makes the caller a member of the pattern's channel. `None`: there is none, and there are as many as may be, all
+    /// with members.
     pub(crate) fn join(&self, pattern: &Pattern) -> Option<Arc<Channel>> {
         loop {
             if let Some(channel) = self.trie.join(pattern) {
@@ -108,8 +118,23 @@ impl Engine {
     /// A member of the channel has left.
     pub(crate) fn leave(&self, channel: &Arc<Channel>) {
         if channel.leave() {
-            self.retention.leave(channel, &self.trie);
+            self.retention.note_empty(channel, &self.trie);
         }
+    }
+
+    /// Subscriptions that there are.
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.subscriptions.load(Ordering::Relaxed) // a count on its own
+    }
+
+    /// Counts one more.
+    pub(crate) fn count_subscription(&self) {
+        self.subscriptions.fetch_add(1, Ordering::Relaxed); // as above
+    }
+
+    /// Counts one less.
+    pub(crate) fn uncount_subscription(&self) {
+        self.subscriptions.fetch_sub(1, Ordering::Relaxed); // as above
     }
 
     /// Every event through this sequence is in every log it belongs to, and in the journal.
@@ -147,8 +172,8 @@ impl Engine {
         if self.end_told.swap(true, Ordering::Relaxed) {
             return;
         }
-        // A subscriber changes the trie, joins the watchers, then asks for the end; the end is there, then its channel is
-        // looked for here. Both orders:
+        // A subscriber changes the trie, joins the watchers, then asks for the end; the end is there, then its channel
+        // is looked for here. Both orders:
         // - the subscriber's fence first: its channel is found, and its watcher is woken;
         // - this fence first: the subscriber finds the end.
         fence(Ordering::SeqCst); // with the one in `Watchers::join`
@@ -171,8 +196,8 @@ impl Engine {
     }
 }
 
-/// A number that no other hub has, but for a chance of one in 2^64. A clock would give the same one twice if it stood still
-/// or were set back; the keys of std's hash maps come from the system's randomness, and each key is another.
+/// A number that no other hub has, but for a chance of one in 2^64. A clock would give the same one twice if it stood
+/// still or were set back; the keys of std's hash maps come from the system's randomness, and each key is another.
 fn random_epoch() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,9 +1,9 @@
 //! What is kept of channels for those who return, and for how long.
 //!
 //! With history, a log keeps its past, and a channel lives on for a while when its last member has left: a crowd that
-//! lost its connections finds the channel as it was, and resumes by placing cursors. Channels without members go when they
-//! have been so for some time, are too many, or when a newcomer needs the room: they count towards the limit on channels, but
-//! never keep anyone out. Without history a channel goes with its last member.
+//! lost its connections finds the channel as it was, and resumes by placing cursors. Channels without members go when
+//! they have been so for some time, are too many, or when a newcomer needs the room: they count towards the limit on
+//! channels, but never keep anyone out. Without history a channel goes with its last member.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,9 @@ use crate::routing::trie::Trie;
 /// Channels that one turn looks at; it leaves the others to the next turn. A look is some 100 ns, as an event is.
 const TURN_LOOKS: usize = if cfg!(loom) { 1 } else { 512 };
 
-/// How long a channel without members lives on at least: long enough for clients to come back who wait for a few seconds,
-/// and fail a few times. It is counted from the first look at the channel, in the round after its last member has left.
+/// How long a channel without members lives on at least: long enough for clients to come back who wait for a few
+/// seconds, and fail a few times. It is counted from the first look at the channel, in the round after its last member
+/// has left.
 const LINGER: Duration = Duration::from_secs(15);
 
 /// Looks that taking a channel out of the trie counts as: the trie's nodes on its path are copied.
@@ -29,9 +30,9 @@ const RETIREMENT_LOOKS: usize = if cfg!(loom) { 1 } else { 64 };
 /// Channels without members that live on at most. Each costs some 500 bytes, and more if its pattern is long.
 const LINGER_CHANNELS: usize = if cfg!(loom) { 1 } else { 1 << 14 };
 
-/// Wildcards in a pattern whose channel lives on without members. Each further one multiplies the ways that an event goes down the
-/// trie, and who joins and leaves again and again, in no moment beyond a limit, would fill it with such patterns. Who comes back to one
-/// is given what it has missed from the journal.
+/// Wildcards in a pattern whose channel lives on without members. Each further one multiplies the ways that an event
+/// goes down the trie. A client that joins and leaves again and again would fill it with such patterns, and never be
+/// beyond a limit. A reader that comes back to one is given what it has missed from the journal.
 const LINGER_WILDCARDS: usize = 1;
 
 /// Channels that live on without members. Anyone may know and change it.
@@ -96,8 +97,13 @@ impl Retention {
         looks
     }
 
-    /// A channel's last member has left.
-    pub(crate) fn leave(&self, channel: &Arc<Channel>, trie: &Trie) {
+    /// Channels on the list of those without members.
+    pub(crate) fn lingering(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Notes that a channel has no members: its last one has left.
+    pub(crate) fn note_empty(&self, channel: &Arc<Channel>, trie: &Trie) {
         let wildcards = channel.pattern().segments().filter(Option::is_none).count();
         if self.past == Past::Dropped || wildcards > LINGER_WILDCARDS {
             retire(channel, trie);
@@ -111,8 +117,8 @@ impl Retention {
         }
     }
 
-    /// Ends a channel without members, the one that has had none for longest, so that there is room for another. `false`:
-    /// there is none, but perhaps one that is being looked at by another thread.
+    /// Ends a channel without members, the one that has had none for longest, so that there is room for another.
+    /// `false`: there is none, but perhaps one that is being looked at by another thread.
     #[cold]
     pub(crate) fn make_room(&self, trie: &Trie) -> bool {
         // Those that have members again are struck off on the way.

@@ -4,16 +4,16 @@
 //!   63                                       2      1      0
 //!   | rings so far, less those announced     | RUNG | HELD |
 //!
-//!            ring, call: Drain                  finish, leave
+//!            ring, call: Drain                  finish, give_up
 //!   free ──────────────────────────▶ held ──────────────────────▶ free
 //!                                    │  ▲
-//!                                    └──┘ ring, call: Leave, and the holder will look again
+//!                                    └──┘ ring, call: Held, and the holder will look again
 //! ```
 //!
-//! Each ticket of the queue is followed by one ring, and so is each announcement. So a holder that has given the role up
-//! can tell if another is about to ring: there are more tickets than rings. That one finds the role free, or had by
-//! another; so the holder may go, though it leaves something. The same the other way round: who rings and finds the role
-//! held may go, since the holder can't give it up without knowing of that ring.
+//! Each ticket of the queue is followed by one ring, and so is each announcement. So a holder that has given the role
+//! up can tell if another is about to ring: there are more tickets than rings. That one finds the role free, or had by
+//! another; so the holder may go, though it leaves something. The same the other way round: one that rings and finds
+//! the role held may go, since the holder can't give it up without knowing of that ring.
 //!
 //! The word is changed by read-modify-writes alone. So all of them are one release sequence: each acquires what was
 //! released by all before it.
@@ -43,8 +43,8 @@ pub(crate) struct Rings(i64);
 pub(crate) enum Ring {
     /// The role is yours: drain.
     Drain(Heard),
-    /// Someone drains, and will look once more: leave.
-    Leave,
+    /// Someone drains, and will look once more: there is nothing to do.
+    Held,
 }
 
 /// What there is to do after an empty round.
@@ -72,7 +72,7 @@ impl Role {
         let word = self.0.load(Ordering::Relaxed); // the exchange decides
         if word & HELD == 0 {
             let held = word.wrapping_add(RING) | HELD;
-            // AcqRel: acquires what the last holder released in `finish` or `leave`, and what ringers did before they
+            // AcqRel: acquires what the last holder released in `finish` or `give_up`, and what ringers did before they
             // rang. Relaxed: on failure, what follows decides.
             if self.0.compare_exchange(word, held, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 return Ring::Drain(Heard(held));
@@ -80,17 +80,17 @@ impl Role {
         }
         // AcqRel: releases what the ringer has put, for who holds the role next, or looks (`look`).
         if self.0.fetch_add(RING, Ordering::AcqRel) & HELD != 0 {
-            return Ring::Leave;
+            return Ring::Held;
         }
         // It was free by then. Who is faster now has heard this ring.
         let word = self.0.fetch_or(HELD, Ordering::AcqRel); // as in the exchange above
-        if word & HELD == 0 { Ring::Drain(Heard(word | HELD)) } else { Ring::Leave }
+        if word & HELD == 0 { Ring::Drain(Heard(word | HELD)) } else { Ring::Held }
     }
 
     /// Rings without having announced it.
     pub(crate) fn call(&self) -> Ring {
         let word = self.0.fetch_or(HELD | RUNG, Ordering::AcqRel); // as in `ring`
-        if word & HELD == 0 { Ring::Drain(self.look()) } else { Ring::Leave }
+        if word & HELD == 0 { Ring::Drain(self.look()) } else { Ring::Held }
     }
 
     /// Whether anyone rang since then.
@@ -113,17 +113,17 @@ impl Role {
         }
     }
 
-    /// Gives up the role whether anyone rang or not, and says how many have rung before that. The holder sees to it that
-    /// someone rings after this.
-    pub(crate) fn leave(&self) -> Rings {
-        // AcqRel: releases what was drained, for the next holder's `ring` or `call`; acquires from rings that are dropped
-        // here, so that what their ringers did before is seen by what the caller does next.
+    /// Gives up the role whether anyone rang or not, and says how many have rung before that. The holder sees to it
+    /// that someone rings after this.
+    pub(crate) fn give_up(&self) -> Rings {
+        // AcqRel: releases what was drained, for the next holder's `ring` or `call`; acquires from rings that are
+        // dropped here, so that what their ringers did before is seen by what the caller does next.
         Rings::of(self.0.fetch_and(!(HELD | RUNG), Ordering::AcqRel))
     }
 
     /// How many have rung by now.
     pub(crate) fn rings(&self) -> Rings {
-        Rings::of(self.0.load(Ordering::Relaxed)) // a hint; `leave` decides
+        Rings::of(self.0.load(Ordering::Relaxed)) // a hint; `give_up` decides
     }
 }
 
@@ -132,8 +132,8 @@ impl Rings {
         Self(word as i64 >> RING.trailing_zeros())
     }
 
-    /// Whether one of so many tickets, or of the announcements, is still to be rung for. The tickets may have been counted
-    /// at any time.
+    /// Whether one of so many tickets, or of the announcements, is still to be rung for. The tickets may have been
+    /// counted at any time.
     ///
     /// Each ring is for another ticket or announcement. If more are known than rang, one of them rang later, or will.
     pub(crate) fn are_fewer_than(self, tickets: u64) -> bool {
@@ -148,7 +148,7 @@ mod tests {
     fn begin(ring: Ring) -> Heard {
         match ring {
             Ring::Drain(heard) => heard,
-            Ring::Leave => panic!("nobody has the role"),
+            Ring::Held => panic!("nobody has the role"),
         }
     }
 
@@ -157,33 +157,33 @@ mod tests {
         for ring in [Role::ring, Role::call] {
             let role = Role::new();
             let heard = begin(ring(&role));
-            assert_eq!(ring(&role), Ring::Leave);
+            assert_eq!(ring(&role), Ring::Held);
             assert!(role.is_rung(heard));
             assert_eq!(role.finish(heard), Finish::Rung);
             let heard = role.look();
-            assert_eq!(ring(&role), Ring::Leave);
+            assert_eq!(ring(&role), Ring::Held);
             assert_eq!(role.finish(heard), Finish::Rung);
             let heard = role.look();
             assert!(!role.is_rung(heard));
             assert_eq!(role.finish(heard), Finish::Done);
             let _ = begin(ring(&role));
-            let _ = role.leave();
+            let _ = role.give_up();
             let _ = begin(ring(&role));
         }
     }
 
     #[test]
-    fn who_leaves_knows_if_another_is_about_to_ring() {
+    fn who_gives_up_knows_if_another_is_about_to_ring() {
         let role = Role::new();
         let _ = begin(role.ring());
-        assert!(!role.leave().are_fewer_than(1));
+        assert!(!role.give_up().are_fewer_than(1));
         assert!(role.rings().are_fewer_than(2), "a ticket that is not rung for");
         role.announce();
         assert!(role.rings().are_fewer_than(1));
         let _ = begin(role.call());
-        assert!(role.leave().are_fewer_than(1), "a call is for no ticket");
+        assert!(role.give_up().are_fewer_than(1), "a call is for no ticket");
         let _ = begin(role.ring());
-        assert!(!role.leave().are_fewer_than(1));
+        assert!(!role.give_up().are_fewer_than(1));
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
         role.announce();
         assert!(role.rings().are_fewer_than(0));
         let heard = begin(role.ring());
-        assert_eq!(role.ring(), Ring::Leave);
+        assert_eq!(role.ring(), Ring::Held);
         assert_eq!(role.finish(heard), Finish::Rung);
         assert_eq!(role.finish(role.look()), Finish::Done);
         assert!(!role.rings().are_fewer_than(0));

@@ -6,17 +6,17 @@
 //!                        head             tail
 //! ```
 //!
-//! A publisher takes a ticket from `tail` and puts its item into the ticket's slot. Then it rings ([`Role`](crate::delivery::role)).
-//! A slot whose ticket is given but whose item is not yet in it (`·`) ends the taker's round; its publisher's ring begins
-//! another.
+//! A publisher takes a ticket from `tail` and puts its item into the ticket's slot. Then it rings
+//! ([`Role`](crate::delivery::role)). A slot whose ticket is given but whose item is not yet in it (`·`) ends the
+//! taker's round; its publisher's ring begins another.
 
 use crossbeam::utils::CachePadded;
 
-use crate::sync::{AtomicU64, Ordering, Slot, fence};
+use crate::sync::{AtomicSlot, AtomicU64, Ordering, fence};
 
 /// The queue: any number put into it, one takes out of it.
 pub(crate) struct Sequencer<T> {
-    slots: Box<[Slot<T>]>,
+    slots: Box<[AtomicSlot<T>]>,
     /// Items taken out so far, and so the sequence of the last one taken. Stored by the [`Taker`] alone.
     head: CachePadded<AtomicU64>,
     /// Tickets given so far, and so the sequence of the last one given; and [`CLOSED`].
@@ -37,14 +37,15 @@ impl<T> Sequencer<T> {
     pub(crate) fn new(capacity: usize) -> (Self, Taker) {
         let capacity = capacity.max(1).next_power_of_two();
         let sequencer = Self {
-            slots: std::iter::repeat_with(Slot::new).take(capacity).collect(),
+            slots: std::iter::repeat_with(AtomicSlot::new).take(capacity).collect(),
             head: CachePadded::new(AtomicU64::new(0)),
             tail: CachePadded::new(AtomicU64::new(0)),
         };
         (sequencer, Taker { taken: 0 })
     }
 
-    /// Queues an item and gives its sequence, or gives the item back if the queue is full or closed. Ring after it, once.
+    /// Queues an item and gives its sequence, or gives the item back if the queue is full or closed. Ring after it,
+    /// once.
     pub(crate) fn try_put(&self, item: Box<T>) -> Result<u64, Box<T>> {
         loop {
             // Acquire: with the release in `take`; a slot counted as free has been emptied. Loaded before `tail`, so
@@ -67,8 +68,8 @@ impl<T> Sequencer<T> {
     /// gets at least the last one's.
     pub(crate) fn take(&self, taker: &mut Taker, most: usize, into: &mut impl Extend<Box<T>>) {
         let first = taker.taken;
-        // Relaxed: a ticket whose ring was heard is seen, since the ring came after it. One that is not seen has its ring
-        // to come.
+        // Relaxed: a ticket whose ring was heard is seen, since the ring came after it. One that is not seen has its
+        // ring to come.
         let ready = (self.tail.load(Ordering::Relaxed) & !CLOSED) - first;
         let items = (first..first + ready.min(most as u64)).map_while(|ticket| self.slot(ticket).take());
         into.extend(items.inspect(|_| taker.taken += 1));
@@ -110,7 +111,7 @@ impl<T> Sequencer<T> {
         (tail & CLOSED != 0).then_some(tail & !CLOSED)
     }
 
-    fn slot(&self, ticket: u64) -> &Slot<T> {
+    fn slot(&self, ticket: u64) -> &AtomicSlot<T> {
         &self.slots[ticket as usize & (self.slots.len() - 1)]
     }
 }

@@ -4,7 +4,7 @@
 //!   begin ─▶ take ─▶ deliver ... deliver ─▶ round ─▶ rung? ──no──▶ finish ─▶ wake
 //!             ▲                    │                  │ yes
 //!             └────────────────────┼──────────────────┘
-//!                                  └─ the budget is spent ─▶ leave ─▶ wake ─▶ hand on
+//!                                  └─ the budget is spent ─▶ break off ─▶ wake ─▶ hand on
 //! ```
 //!
 //! What a turn may write to is the [`Writer`], which it has for as long as it lasts; so nobody else can. However a turn
@@ -18,24 +18,24 @@ use crate::channels::channel::Channel;
 use crate::delivery::engine::{BATCH_EVENTS, Engine};
 use crate::delivery::role::{Finish, Heard};
 use crate::delivery::writer::Writer;
-use crate::events::event::Prepared;
+use crate::events::event::PreparedEvent;
 use crate::routing::trie::Snapshot;
 
-/// Work that a turn does at most, and the rest of an event: a unit is about 100 ns. So a turn holds a publisher, which may
-/// be an event loop with connections to serve, for some 0.2 ms.
-const TURN_WORK: usize = if cfg!(loom) { 4 } else { 2048 };
+/// Work that a turn does at most, and the rest of an event: a unit is about 100 ns. So a turn holds a publisher, which
+/// may be an event loop with connections to serve, for some 0.2 ms.
+const TURN_WORK: u64 = if cfg!(loom) { 4 } else { 2048 };
 
 /// Taking an event, finding its channels, and its entry in the journal.
-const EVENT_WORK: usize = 1;
+const EVENT_WORK: u64 = 1;
 
 /// Appending a frame to a channel's log, and waking the channel's watchers later on.
-const APPEND_WORK: usize = 1;
+const APPEND_WORK: u64 = 1;
 
 /// Bytes that are a unit to append.
-const BYTES_OF_WORK: usize = 1024;
+const BYTES_OF_WORK: u64 = 1024;
 
 /// Looking once more, so that rings alone can't keep a turn going.
-const LOOK_WORK: usize = 1;
+const LOOK_WORK: u64 = 1;
 
 /// The one who drains, for as long as this is there. Dropping it gives the role back.
 pub(crate) struct Turn<'a> {
@@ -61,8 +61,12 @@ pub(crate) enum Left {
     ToCaller,
 }
 
+/// Work is counted over all turns, so that what one has done needs no second count.
 struct Budget {
-    work: usize,
+    /// Work so far.
+    work: u64,
+    /// The turn is over when it is as much as this, or more.
+    end: u64,
     /// The turn is over as soon as another is about to ring, too.
     while_alone: bool,
 }
@@ -72,14 +76,14 @@ impl<'a> Turn<'a> {
     pub(crate) fn begin(engine: &'a Engine, heard: Heard) -> Self {
         let mut writer = engine.writer.take().expect("it is put back before the role is given up");
         writer.turns += 1;
-        let budget = Budget { work: TURN_WORK, while_alone: false };
+        let budget = Budget { work: writer.work, end: writer.work + TURN_WORK, while_alone: false };
         Self { engine, writer: Some(writer), heard, budget, touched: Touched::new() }
     }
 
     /// A turn for one who has had its turn, and found that nobody else comes for what it left.
     ///
-    /// It gives up the role as soon as another is about to ring. As long as no other comes, what is left is at most what the
-    /// queue holds.
+    /// It gives up the role as soon as another is about to ring. As long as no other comes, what is left is at most
+    /// what the queue holds.
     pub(crate) fn begin_another(engine: &'a Engine, heard: Heard) -> Self {
         let mut turn = Self::begin(engine, heard);
         turn.budget.while_alone = true;
@@ -88,12 +92,12 @@ impl<'a> Turn<'a> {
 
     /// Delivers until nothing is left or the budget is spent. What is left then is handed on to a driver.
     pub(crate) fn run(mut self) -> Left {
-        if self.deliver_all() { Left::Nothing } else { self.leave(true) }
+        if self.deliver_all() { Left::Nothing } else { self.break_off(true) }
     }
 
     /// The same for a driver, which comes again for what is left.
     pub(crate) fn run_as_driver(mut self) -> Left {
-        if self.deliver_all() { Left::Nothing } else { self.leave(false) }
+        if self.deliver_all() { Left::Nothing } else { self.break_off(false) }
     }
 
     /// `true`: nothing is left, and the role is given up.
@@ -127,9 +131,9 @@ impl<'a> Turn<'a> {
             if !writer.has_pending() {
                 return;
             }
-            // Loaded after the batch is announced: see `Sequencer::take`. What an earlier turn has left of its batch gets
-            // a newer trie than the rest of it had. A channel that is only in the newer one has been joined since then,
-            // by subscribers who don't expect these events, and pass over them.
+            // Loaded after the batch is announced: see `Sequencer::take`. What an earlier turn has left of its batch
+            // gets a newer trie than the rest of it had. A channel that is only in the newer one has been joined since
+            // then, by subscribers who don't expect these events, and pass over them.
             let trie = engine.trie.snapshot();
             while !budget.is_spent(engine)
                 && let Some((sequence, event)) = writer.next()
@@ -153,7 +157,8 @@ impl<'a> Turn<'a> {
             }
         }
         let Writer { kept, token, .. } = &mut **writer;
-        budget.spend(engine.retention.go_round(kept, token, &engine.trie, |channel| touched.push(channel)));
+        let looks = engine.retention.go_round(kept, token, &engine.trie, |channel| touched.push(channel));
+        budget.spend(looks as u64);
     }
 
     /// Whether all is delivered that was rung for when the turn looked last.
@@ -178,12 +183,13 @@ impl<'a> Turn<'a> {
         true
     }
 
-    /// Gives the role up whatever is left, wakes who has something new, and then, if asked to, the driver whose turn it is.
+    /// Gives the role up whatever is left, wakes who has something new, and then, if asked to, the driver whose turn it
+    /// is.
     ///
     /// A driver that resigns against a turn that leaves something, both orders:
     /// - it resigns before the turn ends: it is not in the list when we look, and another or the caller goes on;
     /// - it resigns after: its own ring (in `Driver::drop`) finds the role free, and it drains.
-    fn leave(&mut self, hands_on: bool) -> Left {
+    fn break_off(&mut self, hands_on: bool) -> Left {
         let engine = self.engine;
         let writer = self.writer();
         writer.handed_on += usize::from(hands_on);
@@ -191,7 +197,7 @@ impl<'a> Turn<'a> {
         // Who finds the queue full can't ring; this makes room for one.
         writer.take(&engine.sequencer, 1);
         self.put_back();
-        let rings = engine.role.leave();
+        let rings = engine.role.give_up();
         self.wake();
         if hands_on && engine.drivers.wake_one(turn) || rings.are_fewer_than(engine.sequencer.queued()) {
             Left::ToOthers
@@ -200,15 +206,18 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Puts the writer into its slot, for who has the role next.
+    /// Shows what has been done, and puts the writer into its slot, for who has the role next.
     fn put_back(&mut self) {
-        if let Some(writer) = self.writer.take() {
+        if let Some(mut writer) = self.writer.take() {
+            writer.work = self.budget.work;
+            self.engine.turn_counters.show(writer.counts());
             let other = self.engine.writer.put(writer);
             assert!(other.is_none(), "a hub has one writer");
         }
     }
 
-    /// Each channel's watchers once, and not before the role is given up: they may begin to publish at once. At the end everyone.
+    /// Each channel's watchers once, and not before the role is given up: they may begin to publish at once. At the end
+    /// everyone.
     fn wake(&mut self) {
         for channel in self.touched.drain(..) {
             channel.watchers.wake_all();
@@ -221,44 +230,44 @@ impl<'a> Turn<'a> {
 }
 
 impl Drop for Turn<'_> {
-    /// A turn that isn't over yet has panicked. What it had taken and not delivered is with the writer, so it is delivered
-    /// by who comes next: a driver, or whoever rings.
+    /// A turn that isn't over yet has panicked. What it had taken and not delivered is with the writer, so it is
+    /// delivered by the next one to drain: a driver, or a publisher that rings.
     fn drop(&mut self) {
         if let Some(writer) = &mut self.writer {
             let delivered = writer.delivered();
             self.engine.complete(&mut writer.token, delivered);
-            let _ = self.leave(true);
+            let _ = self.break_off(true);
         }
     }
 }
 
 impl Budget {
-    fn spend(&mut self, work: usize) {
-        self.work = self.work.saturating_sub(work);
+    fn spend(&mut self, work: u64) {
+        self.work += work;
     }
 
     fn is_spent(&self, engine: &Engine) -> bool {
         let another_comes = || engine.role.rings().are_fewer_than(engine.sequencer.queued());
-        self.work == 0 || self.while_alone && another_comes()
+        self.work >= self.end || self.while_alone && another_comes()
     }
 }
 
-/// Appends an event to the journal, and to the logs of all channels that it is for: all at once, since how many there may
-/// be is bounded where channels are made. Gives the work that it was.
+/// Appends an event to the journal, and to the logs of all channels that it is for: all at once, since how many there
+/// may be is bounded where channels are made. Gives the work that it was.
 fn append(
     engine: &Engine,
     writer: &mut Writer,
     trie: &Snapshot<'_>,
-    event: &Prepared,
+    event: &PreparedEvent,
     sequence: u64,
     touched: &mut Touched,
-) -> usize {
+) -> u64 {
     let Writer { token, id_end, journal, kept, turns, .. } = writer;
     let frame = match id_end {
         Some(end) => [event.frame.fields(), end.of(sequence)],
         None => [event.frame.as_bytes(), &[]],
     };
-    let bytes_work = frame.iter().map(|piece| piece.len()).sum::<usize>() / BYTES_OF_WORK;
+    let bytes_work = frame.iter().map(|piece| piece.len()).sum::<usize>() as u64 / BYTES_OF_WORK;
     let mut work = EVENT_WORK;
     if let Some(shared) = &engine.journal {
         shared.append(journal, event.namespace.as_str(), frame, sequence);

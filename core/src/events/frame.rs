@@ -7,6 +7,9 @@
 //!                                          \n
 //! ```
 //!
+//! Where events have ids, a frame ends with `id:18f3c2a9-42\n` and the blank line. All that is written of this syntax
+//! is written here: frames of events, notices, and the block of an id alone.
+//!
 //! The format is the event stream of WHATWG HTML §9.2.5. A parser drops one space after the colon (§9.2.6), so a
 //! line that begins with a space is written with one more: what a client gets is what was published, with every line
 //! end as LF.
@@ -14,6 +17,9 @@
 use std::fmt;
 
 use memchr::memchr2;
+use smallvec::SmallVec;
+
+use crate::events::event_id::EventId;
 
 /// An event on the wire. A frame that exists parses back to the event it was made of, up to line ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +64,52 @@ impl Frame {
     }
 }
 
+/// The block of an id alone: its client remembers that, and dispatches nothing.
+pub(crate) fn id_block(id: EventId) -> String {
+    id_line(id) + "\n"
+}
+
+/// A frame that the server itself writes. Name and data are of one line, and begin with no space.
+pub(crate) fn notice(name: &str, data: &str, id: Option<EventId>) -> String {
+    format!("event:{name}\ndata:{data}\n") + &id.map(id_line).unwrap_or_default() + "\n"
+}
+
+/// The field that tells a client where it is.
+pub(crate) fn id_line(id: EventId) -> String {
+    format!("id:{id}\n")
+}
+
+/// What ends the frame of one event after another where events have ids: the `id:` line and the blank line. Last, since
+/// some clients take an id before its block has ended, and would come back one event too far if the line broke within
+/// it.
+#[derive(Clone)]
+pub(crate) struct IdEnd {
+    bytes: SmallVec<[u8; 64]>,
+    /// Bytes before the sequence.
+    prefix: usize,
+}
+
+impl IdEnd {
+    pub(crate) fn new(epoch: u64) -> Self {
+        let id = EventId { epoch, sequence: 0 };
+        let bytes = SmallVec::from_slice(id_line(id).trim_end_matches("0\n").as_bytes());
+        Self { prefix: bytes.len(), bytes }
+    }
+
+    /// The end of the frame with this sequence.
+    pub(crate) fn of(&mut self, sequence: u64) -> &[u8] {
+        self.bytes.truncate(self.prefix);
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(sequence).as_bytes());
+        self.bytes.extend_from_slice(b"\n\n");
+        &self.bytes
+    }
+}
+
+/// The name of the event that tells a gap.
+pub(crate) const GAP: &str = "gap";
+
 /// The names under which the server itself speaks to a reader: events are missing; the reader's access has ended.
-const RESERVED_NAMES: [&str; 2] = ["gap", "auth-expired"];
+const RESERVED_NAMES: [&str; 2] = [GAP, "auth-expired"];
 
 fn check_name(name: &str) -> Result<(), FrameError> {
     if name.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
@@ -156,6 +206,16 @@ mod tests {
         assert_eq!(encoded(None, "Corgi"), "data:Corgi\n\n");
         assert_eq!(encoded(Some(""), "Corgi"), "data:Corgi\n\n");
         assert_eq!(Frame::encode(None, b"Corgi").unwrap().fields(), b"data:Corgi\n");
+    }
+
+    #[test]
+    fn the_documented_bytes_of_ids() {
+        let id = |sequence| EventId { epoch: 0x18f3_c2a9, sequence };
+        let mut end = IdEnd::new(id(0).epoch);
+        assert_eq!(end.of(7), b"id:18f3c2a9-7\n\n");
+        assert_eq!(end.of(42), b"id:18f3c2a9-42\n\n");
+        assert_eq!(id_block(id(42)), "id:18f3c2a9-42\n\n");
+        assert_eq!(IdEnd::new(0).of(1), b"id:0-1\n\n");
     }
 
     #[test]

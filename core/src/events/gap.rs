@@ -10,11 +10,13 @@
 //!   \n
 //! ```
 //!
-//! With history a stream begins with one of the two. A line that is written before it, such as `retry:`, joins its block.
+//! With history a stream begins with one of the two. A line that is written before it, such as `retry:`, joins its
+//! block. [`frame`](crate::events::frame) knows how they are written.
 
 use std::fmt::{self, Write};
 
-use crate::events::event::EventId;
+use crate::events::event_id::EventId;
+use crate::events::frame::{GAP, notice};
 use crate::json;
 
 /// Why a reader could not be given everything after its last event.
@@ -23,7 +25,7 @@ use crate::json;
 pub enum GapReason {
     /// The next event is no longer in the history. The stream goes on from the oldest that is: all that can be had.
     Evicted,
-    /// The id is none that was ever given. The stream goes on from now: anything older might come twice.
+    /// The id was never given to an event. The stream goes on from now: anything older might come twice.
     Unknown,
     /// The id is of another life of the server. The stream goes on from the oldest event of this one: none of them can
     /// have been seen under that id.
@@ -55,28 +57,19 @@ pub(crate) struct Gap<'a> {
 
 impl Gap<'_> {
     pub(crate) fn encode(&self) -> String {
-        let mut frame = "event:gap\ndata:{\"requested\":".to_owned();
+        let mut data = "{\"requested\":".to_owned();
         match self.requested {
-            Some(requested) => json::push_string(&mut frame, requested.chars().take(MAX_REQUESTED)),
-            None => frame.push_str("null"),
+            Some(requested) => json::push_string(&mut data, requested.chars().take(MAX_REQUESTED)),
+            None => data.push_str("null"),
         }
-        frame.push_str(",\"oldest\":");
+        data.push_str(",\"oldest\":");
         match self.oldest {
-            Some(oldest) => json::push_string(&mut frame, oldest.to_string().chars()),
-            None => frame.push_str("null"),
+            Some(oldest) => json::push_string(&mut data, oldest.to_string().chars()),
+            None => data.push_str("null"),
         }
-        writeln!(frame, ",\"reason\":\"{}\"}}", self.reason).expect("a string takes everything");
-        frame + &self.id.map(id_line).unwrap_or_default() + "\n"
+        write!(data, ",\"reason\":\"{}\"}}", self.reason).expect("a string takes everything");
+        notice(GAP, &data, self.id)
     }
-}
-
-/// The block with which a stream begins that has no gap to tell.
-pub(crate) fn opening(id: EventId) -> String {
-    id_line(id) + "\n"
-}
-
-fn id_line(id: EventId) -> String {
-    format!("id:{id}\n")
 }
 
 /// Most characters of a requested id that are told back: ours are shorter.
@@ -98,7 +91,6 @@ mod tests {
         );
         let gap = Gap { id: None, requested: None, oldest: None, reason: GapReason::Lagged };
         assert_eq!(gap.encode(), "event:gap\ndata:{\"requested\":null,\"oldest\":null,\"reason\":\"lagged\"}\n\n");
-        assert_eq!(opening(id(42)), "id:18f3c2a9-42\n\n");
     }
 
     #[test]

@@ -13,8 +13,8 @@
 //!
 //! So what is at or below a path is a range of keys, found by binary search among numbers. Namespaces with the same key
 //! are in the order of the bytes after it, and are searched by these. Different segments may have the same hash. So a
-//! range may have entries of other namespaces, and the reader looks at each entry. The hashes are seeded, so that a publisher
-//! can't choose names with the same hash.
+//! range may have entries of other namespaces, and the reader looks at each entry. The hashes are seeded, so that a
+//! publisher can't choose names with the same hash.
 
 use ahash::RandomState;
 

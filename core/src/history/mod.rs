@@ -3,5 +3,5 @@
 pub(crate) mod block;
 pub(crate) mod index;
 pub(crate) mod journal;
-pub(crate) mod resumes;
+pub(crate) mod resume_counts;
 pub(crate) mod slice;

@@ -24,8 +24,8 @@ const SLICE_BYTES: usize = 62 << 10;
 /// A frame of so many bytes is shared, not copied: a reader that is blocked within it holds no copy of its own.
 const SHARED_BYTES: usize = 16 << 10;
 
-/// Steps taken for a reader at a time, some 25 ns each: about a tenth of a millisecond. One index of a block may be made
-/// in addition: 0.2 ms for events of 80 bytes, once for all readers.
+/// Steps taken for a reader at a time, some 25 ns each: about a tenth of a millisecond. One index of a block may be
+/// made in addition: 0.2 ms for events of 80 bytes, once for all readers.
 pub(crate) const SLICE_LOOKS: usize = 4096;
 
 /// Steps that it takes to find one path in an index.

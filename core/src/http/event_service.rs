@@ -179,9 +179,9 @@ impl EventService {
             Some(timer) if !self.keepalive.is_zero() => stream.with_timer(self.keepalive, timer.clone()),
             _ => stream,
         };
-        let resume = HeaderValue::from_static(stream.resume().as_str());
+        let start = HeaderValue::from_static(stream.start().as_str());
         let mut response = of_a_stream(ResponseBody::stream(stream, permit));
-        response.headers_mut().insert(HeaderName::from_static("sse-resume"), resume);
+        response.headers_mut().insert(HeaderName::from_static("sse-resume"), start);
         Ok(response)
     }
 

@@ -1,10 +1,9 @@
 //! The head of an event stream, and of one that only says when to come back.
 
-use std::fmt::Write;
-
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::events::event::EventId;
+use crate::events::event_id::EventId;
+use crate::events::frame::id_line;
 
 /// What every stream's head says. `X-Accel-Buffering` is how nginx is told to pass events on as they come.
 pub const STREAM_HEADERS: [(&str, &str); 3] = [
@@ -31,7 +30,7 @@ pub fn retry_block(retry_ms: u32, last_event_id: Option<&str>) -> String {
     let mut block = format!("retry:{retry_ms}\n");
     // One of another form is none of ours: nothing is lost with it, and it could be anything.
     if let Some(id) = last_event_id.and_then(|id| id.parse::<EventId>().ok()) {
-        writeln!(block, "id:{id}").expect("a string takes everything");
+        block += &id_line(id);
     }
     block + "\n"
 }

@@ -9,11 +9,12 @@ use crate::names::pattern::Pattern;
 
 /// How large a filter may be, all of its patterns together.
 ///
-/// Patterns become paths in the hub's trie. The limit on segments bounds how many segments an event is held against for one
-/// subscription; the limit on wildcards, how many of these paths it may have to go down: one, and one more for each wildcard.
+/// Patterns become paths in the hub's trie. The limit on segments bounds how many segments an event is held against for
+/// one subscription; the limit on wildcards, how many of these paths it may have to go down: one, and one more for each
+/// wildcard.
 ///
-/// By default 100 patterns with 1,024 segments in all, 128 of which may be wildcards. A pattern of 64 wildcards alone is
-/// within that: it is one path.
+/// By default 100 patterns with 1,024 segments in all, 128 of which may be wildcards. A pattern of 64 wildcards alone
+/// is within that: it is one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterLimits {
     /// Most patterns.
@@ -99,8 +100,8 @@ impl Filter {
         Self::any_of_within(patterns, &FilterLimits::default())
     }
 
-    /// A filter for all events of these patterns. Those that another of them includes count towards the limits, and are then
-    /// left out: they change nothing.
+    /// A filter for all events of these patterns. Those that another of them includes count towards the limits, and are
+    /// then left out: they change nothing.
     pub fn any_of_within(
         patterns: impl IntoIterator<Item = Pattern>,
         limits: &FilterLimits,

@@ -60,6 +60,7 @@ impl Membership {
 impl Places {
     /// Counts the subscription, which has this filter.
     fn count(&self, filter: &Filter) {
+        self.engine.count_subscription();
         match filter.overlaps() {
             true => self.engine.overlaps.join(filter),
             false => self.iter().for_each(|member| member.channel.count_sole()),
@@ -68,6 +69,7 @@ impl Places {
 
     /// Counts it no longer.
     fn uncount(&self) {
+        self.engine.uncount_subscription();
         // The filter is not kept: subscriptions are many, and most have one pattern.
         let filter = || Filter::of(self.iter().map(|member| member.channel.pattern().clone()).collect());
         match (self.len() > 1).then(filter).filter(Filter::overlaps) {

@@ -7,6 +7,6 @@ pub(crate) mod pieces;
 pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod ready;
-pub(crate) mod resume;
 pub(crate) mod source;
+pub(crate) mod start;
 pub(crate) mod subscription;

@@ -15,7 +15,8 @@
 use smallvec::SmallVec;
 
 use crate::channels::log::Log;
-use crate::events::gap::{Gap, GapReason, opening};
+use crate::events::frame::id_block;
+use crate::events::gap::{Gap, GapReason};
 use crate::history::slice::{Frames, Slice};
 use crate::names::pattern_set::PatternSet;
 use crate::reading::cursor::{Cursor, Gone};
@@ -24,8 +25,8 @@ use crate::reading::merge::Merge;
 use crate::reading::pieces::{Piece, Pieces};
 use crate::reading::place::{Place, Tally};
 use crate::reading::ready::{Chunk, Ready};
-use crate::reading::resume::{Resume, start};
 use crate::reading::source::Source;
+use crate::reading::start::Start;
 
 /// Where a reader stands, and what it has read.
 pub(crate) struct Reader {
@@ -45,29 +46,29 @@ type Cursors = SmallVec<[Cursor; 1]>;
 
 impl Reader {
     /// The reader that `members` are of, beginning where `last_event_id` says, and how it has begun.
-    pub(crate) fn new(members: &Membership, last_event_id: Option<&str>) -> (Self, Resume) {
+    pub(crate) fn new(members: &Membership, last_event_id: Option<&str>) -> (Self, Start) {
         let source = Source::Journal { after: 0, written: 0 };
         let mut new = Self { source, pieces: None, starts_after: 0, owed_through: 0, tally: Tally::default() };
         let (cursors, position) = present(members);
         for member in members.iter() {
             member.channel.log.note_complete_after(position);
         }
-        let (resume, after) = start(last_event_id, &members.engine, position);
+        let (start, after) = Start::after(last_event_id, &members.engine, position);
         new.starts_after = after;
-        match resume {
-            Resume::Live if members.engine.journal.is_none() => {}
-            Resume::Live => new.tell_place(members, after),
-            Resume::Exact => {
+        match start {
+            Start::Live if members.engine.journal.is_none() => {}
+            Start::Live => new.tell_place(members, after),
+            Start::Exact => {
                 new.tell_place(members, after);
-                members.engine.resumes.count_exact();
+                members.engine.resume_counts.count_exact();
             }
-            Resume::Gap(reason) => new.tell_gap(members, last_event_id.map(str::to_owned), reason, after),
+            Start::Gap(reason) => new.tell_gap(members, last_event_id.map(str::to_owned), reason, after),
         }
         match after >= position {
             true => new.go_live(members, cursors, after),
             false => new.source = Source::Journal { after, written: written(members) },
         }
-        (new, resume)
+        (new, start)
     }
 
     /// Whether [`Reader::prepare`] could make a difference.
@@ -306,7 +307,7 @@ impl Reader {
 
     /// The stream begins after `after`: told by the id, which its client has from then on.
     fn tell_place(&mut self, members: &Membership, after: u64) {
-        push(&mut self.pieces, Piece::opening(&opening(members.engine.id(after)), after));
+        push(&mut self.pieces, Piece::opening(&id_block(members.engine.id(after)), after));
     }
 
     fn tell_gap(&mut self, members: &Membership, requested: Option<String>, reason: GapReason, after: u64) {
@@ -321,7 +322,7 @@ impl Reader {
         };
         let frame = gap.encode();
         push(&mut self.pieces, Piece::gap(requested, &frame, after));
-        engine.resumes.count_gap(reason);
+        engine.resume_counts.count_gap(reason);
     }
 }
 

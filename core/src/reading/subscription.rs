@@ -6,7 +6,7 @@ use std::task::Waker;
 use crate::reading::membership::Membership;
 use crate::reading::reader::Reader;
 use crate::reading::ready::{Lagging, Ready};
-use crate::reading::resume::Resume;
+use crate::reading::start::Start;
 
 /// A reader's share of its channels: a cursor in the log of each. Dropping it unsubscribes.
 ///
@@ -35,14 +35,14 @@ pub struct Subscription {
     /// Further behind than so many KiB it may not be: in half the size, since subscriptions are many.
     max_lag_kib: u32,
     lagging: Lagging,
-    resume: Resume,
+    start: Start,
 }
 
 impl Subscription {
     /// The reader that `members` are of, beginning where `last_event_id` says.
     pub(crate) fn new(members: Membership, last_event_id: Option<&str>) -> Self {
-        let (reader, resume) = Reader::new(&members, last_event_id);
-        Self { reader, members, max_lag_kib: u32::MAX, lagging: Lagging::Skip, resume }
+        let (reader, start) = Reader::new(&members, last_event_id);
+        Self { reader, members, max_lag_kib: u32::MAX, lagging: Lagging::Skip, start }
     }
 
     /// Bounds how far the reader may fall behind, in bytes, and says what happens to one that is further behind. It is looked at when the
@@ -125,8 +125,8 @@ impl Subscription {
 
     /// How it has begun.
     #[must_use]
-    pub fn resume(&self) -> Resume {
-        self.resume
+    pub fn start(&self) -> Start {
+        self.start
     }
 
     /// Lets go of the block that the reader stands in, for a reader that can't read now: it keeps the rest of the frame that it has begun.

@@ -10,13 +10,13 @@
 //!   └─ /time/utc/now     the channel of /time/utc/now
 //! ```
 //!
-//! A node is where a channel is, or where ways part; segments between are the run that leads to it. So there are at most
-//! two nodes for a pattern, however deep it is. A run is split where a new pattern leaves it, and joined again when nothing
-//! but one way on is left.
+//! A node is where a channel is, or where ways part; segments between are the run that leads to it. So there are at
+//! most two nodes for a pattern, however deep it is. A run is split where a new pattern leaves it, and joined again
+//! when nothing but one way on is left.
 //!
-//! Nothing here recurses but the drop of a version that is no longer used. It goes as deep as there are nodes on a path, times
-//! the branches of a map on the way to an item: one or two, but among thousands of siblings. For that [`MOST_SEGMENTS`] is the
-//! most that a hub allows in a path.
+//! Nothing here recurses but the drop of a version that is no longer used. It goes as deep as there are nodes on a
+//! path, times the branches of a map on the way to an item: one or two, but among thousands of siblings. For that
+//! [`MOST_SEGMENTS`] is the most that a hub allows in a path.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -58,7 +58,8 @@ struct Way<'a> {
     path: &'a [u8],
 }
 
-/// Segments of a path at most: a drop of as many nodes takes up to 128 KiB of stack (measured). std gives a thread 2 MiB.
+/// Segments of a path at most: a drop of as many nodes takes up to 128 KiB of stack (measured). std gives a thread 2
+/// MiB.
 pub(crate) const MOST_SEGMENTS: usize = 1 << 10;
 
 /// Ways that a walk has not gone down yet, kept in place. There are more only below a wildcard below a wildcard ….
@@ -92,8 +93,8 @@ impl Tree {
         node.channel.as_ref()
     }
 
-    /// Calls `each` for every channel that must get the events of a namespace, once; and `compare` for every run that is
-    /// held against what is left of the namespace, which is all that this costs.
+    /// Calls `each` for every channel that must get the events of a namespace, once; and `compare` for every run that
+    /// is held against what is left of the namespace, which is all that this costs.
     #[inline]
     pub(crate) fn walk<'a>(
         &'a self,
@@ -166,8 +167,8 @@ fn hash(hasher: &RandomState, segment: &[u8]) -> u32 {
 
 /// How the next version is made.
 impl Tree {
-    /// This tree with the channel of a pattern set, or taken away if it is there. What leads nowhere goes, and runs that were
-    /// split are joined again.
+    /// This tree with the channel of a pattern set, or taken away if it is there. What leads nowhere goes, and runs
+    /// that were split are joined again.
     pub(crate) fn edited(&self, pattern: &[u8], hasher: &RandomState, channel: Option<Arc<Channel>>) -> Self {
         // Down to what is edited, noting what hangs above it, and up again.
         let (mut above, mut tree, mut path) = (SmallVec::<[_; 8]>::new(), self.clone(), pattern);
@@ -224,7 +225,8 @@ impl Tree {
         Self { node: Node { run: Run::new(run), ..self.node.clone() }, below: self.below.clone() }
     }
 
-    /// This tree under a node that its run's first `common` bytes lead to, and beside it a channel at `path` from there.
+    /// This tree under a node that its run's first `common` bytes lead to, and beside it a channel at `path` from
+    /// there.
     fn split(&self, common: usize, path: &[u8], hasher: &RandomState, channel: Option<Arc<Channel>>) -> Self {
         let (upper, lower) = self.node.run.as_bytes().split_at(common);
         let parted = Self::of(upper, None).with_child(lower, hasher, Some(self.with_run(lower)));

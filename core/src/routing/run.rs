@@ -1,7 +1,7 @@
 //! The segments that lead from one node of the trie to the next.
 //!
-//! What is left of a path is its end, from a slash on: of `/pets/dogs` first all, then `/dogs`, then nothing. The root is
-//! a path of which nothing is left.
+//! What is left of a path is its end, from a slash on: of `/pets/dogs` first all, then `/dogs`, then nothing. The root
+//! is a path of which nothing is left.
 
 use std::sync::Arc;
 

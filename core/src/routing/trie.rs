@@ -1,9 +1,9 @@
 //! Which channels get the events of a namespace.
 //!
-//! An event's channels are those met on the way down its namespace, stars included, in a tree of nodes ([`node`](crate::routing::node)).
-//! The tree is an immutable value behind one pointer: a reader loads it and walks plain nodes; a writer builds a new version,
-//! copying what is on its path, and swaps it in, or begins again if another writer was faster. No node ever changes, so there
-//! is nothing to unlink, and every snapshot is whole.
+//! An event's channels are those met on the way down its namespace, stars included, in a tree of nodes
+//! ([`node`](crate::routing::node)). The tree is an immutable value behind one pointer: a reader loads it and walks
+//! plain nodes; a writer builds a new version, copying what is on its path, and swaps it in, or begins again if another
+//! writer was faster. No node ever changes, so there is nothing to unlink, and every snapshot is whole.
 
 use std::sync::Arc;
 
@@ -41,13 +41,13 @@ impl Trie {
         }
     }
 
-    /// Makes the caller a member of the pattern's channel, which comes into being if need be. `None`: there is no room for
-    /// it.
+    /// Makes the caller a member of the pattern's channel, which comes into being if need be. `None`: there is no room
+    /// for it.
     ///
     /// The last place against who leaves it, both orders:
     /// - the leaver's channel is taken out and no longer counted: the newcomer has the place;
-    /// - the newcomer comes before that: there is no room, as if the other were still there. Only who comes to a channel that
-    ///   is retired and not taken out yet takes its place over, and needs no room.
+    /// - the newcomer comes before that: there is no room, as if the other were still there. Only who comes to a
+    ///   channel that is retired and not taken out yet takes its place over, and needs no room.
     pub(crate) fn join(&self, pattern: &Pattern) -> Option<Arc<Channel>> {
         let path = whole(pattern.as_str());
         let (mut new, mut has_room) = (None, false);
@@ -170,7 +170,8 @@ mod tests {
             .prop_map(|segments| format!("/{}", segments.join("/")))
     }
 
-    /// What an event of this namespace costs: the root, and each segment of a node's run that is held against one of its own.
+    /// What an event of this namespace costs: the root, and each segment of a node's run that is held against one of
+    /// its own.
     fn visits(trie: &Trie, namespace: &Namespace) -> usize {
         let mut visits = 1;
         let compare = |run: &Run, path: &[u8]| {
@@ -182,8 +183,8 @@ mod tests {
         visits
     }
 
-    /// Filters as large as they may be, of segments that are each `a` or `*`, from a stranger who wants events of `/a/a/…` to
-    /// cost much.
+    /// Filters as large as they may be, of segments that are each `a` or `*`, from a stranger who wants events of
+    /// `/a/a/…` to cost much.
     #[test]
     fn filters_at_their_limits_cost_an_event_what_they_are_said_to() {
         const STRANGERS: usize = 300;
@@ -251,8 +252,8 @@ mod tests {
             prop_assert!(visits(&trie, &namespace) <= (1 + segments).min(depths * (1 + wildcards)));
         }
 
-        /// Joins and leaves in any order, against the rule `Pattern::covers` and a count for each pattern; and the trie is as if
-        /// who has left had never been.
+        /// Joins and leaves in any order, against the rule `Pattern::covers` and a count for each pattern; and the trie
+        /// is as if who has left had never been.
         #[test]
         fn a_namespace_finds_the_patterns_that_cover_it(
             steps in prop::collection::vec((path(0..=8, &["a", "a", "a", "b", "*"]), any::<bool>()), 0..60),

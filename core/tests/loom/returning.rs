@@ -1,4 +1,4 @@
-//! Those who come back, park or skip against those who publish.
+//! Readers that come back, park or skip, against publishers.
 
 use super::*;
 

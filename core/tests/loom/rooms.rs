@@ -86,7 +86,7 @@ fn who_is_refused_one_channel_stays_in_none() {
 }
 
 #[test]
-fn who_stays_is_counted_once_whoever_comes_and_goes() {
+fn a_member_that_stays_is_counted_once_while_others_come_and_go() {
     model(|| {
         let hub = hub();
         let filter = Filter::any_of([Pattern::parse("/a/*").unwrap(), Pattern::parse("/*/b").unwrap()]).unwrap();

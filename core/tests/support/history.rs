@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{EventId, GapReason, Resume};
+use sse_core::{EventId, GapReason, Start};
 
 use crate::support::{Client, Note};
 
@@ -54,10 +54,10 @@ impl History {
     /// A client that has just connected begins in the present if it has no id, and else after its id, unless what comes
     /// next may be gone.
     pub(crate) fn check_start(&self, client: &Client) -> Result<(), String> {
-        let how = client.subscription.as_ref().expect("it is connected").resume();
+        let how = client.subscription.as_ref().expect("it is connected").start();
         match (last_sequence(client), how) {
-            (None, Resume::Live) | (Some(_), Resume::Exact) => Ok(()),
-            (Some(last), Resume::Gap(GapReason::Evicted)) if last < self.gone() => Ok(()),
+            (None, Start::Live) | (Some(_), Start::Exact) => Ok(()),
+            (Some(last), Start::Gap(GapReason::Evicted)) if last < self.gone() => Ok(()),
             (last, _) => Err(format!("{how:?} after {last:?}, and only {} may be gone", self.gone())),
         }
     }

@@ -125,7 +125,8 @@ impl Client {
     }
 
     /// The promise: everything that the filter covers, in order, once, from where the server said that the stream begins;
-    /// and whatever is left out lies under a gap. Who skips is told of one gap, who doesn't of none that says so. `caught_up`: nothing is left to be read either.
+    /// and whatever is left out lies under a gap. A client that skips is told of one gap; one that doesn't, of none that
+    /// says so. `caught_up`: nothing is left to be read either.
     pub(crate) fn check(&self, published: &[Published], caught_up: bool) -> Result<(), String> {
         let next_after = |after: u64| {
             let rest = published.iter().enumerate().skip(after as usize);

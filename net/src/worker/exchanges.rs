@@ -26,7 +26,7 @@ use crate::system::System;
 use crate::timers::Timer;
 use crate::turns::{ACTIONS_PER_OVERTIME, ACTIONS_PER_PASS, ACTIONS_PER_TURN, OVERTIME_PER_PASS};
 
-/// How a stream begins, for clients that see its head (`fetch`): [`sse_core::Resume`] in a word.
+/// How a stream begins, for clients that see its head (`fetch`): [`sse_core::Start`] in a word.
 const SSE_RESUME: HeaderName = HeaderName::from_static("sse-resume");
 
 /// What an action came to.
@@ -216,7 +216,7 @@ impl<V: Service, Y: System> Worker<V, Y> {
         };
         let StreamReply { mut head, slow_consumer, session, .. } = reply;
         let places = topics.iter().map(|(topic, _)| self.topics.join(*topic, key)).collect();
-        head.headers_mut().insert(SSE_RESUME, HeaderValue::from_static(subscription.resume().as_str()));
+        head.headers_mut().insert(SSE_RESUME, HeaderValue::from_static(subscription.start().as_str()));
         let (mut owed, mut framing) = exchange.http.handle_stream(&head, &self.date);
         // In one write with the head: some browsers give up for good on a stream that is cut within it.
         framing.encode(&opening(&mut subscription, self.config.retry), &mut owed);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Serialize, Serializer};
-use sse_core::{Hub, Resumes};
+use sse_core::{Hub, ResumeCounts};
 use sse_net::{Counters, StreamView};
 
 use super::facts::Facts;
@@ -49,7 +49,7 @@ impl Report<'_> {
             shed: shedder.streams(),
             disconnected: Disconnected { lagged: counters.lagged, stalled: counters.stalled },
             slow_consumers: SlowConsumers::from(counters),
-            resumes: Resumptions::from(&hub.resumes()),
+            resumes: Resumptions::from(&hub.resume_counts()),
             limits: Limits::from(self),
             lag: Lag::over(rows.iter().map(|row| row.lag)),
         };
@@ -204,9 +204,9 @@ struct Gaps {
     lagged: u64,
 }
 
-impl From<&Resumes> for Resumptions {
-    fn from(resumes: &Resumes) -> Resumptions {
-        let &Resumes { exact, evicted, unknown, restarted, lagged, .. } = resumes;
+impl From<&ResumeCounts> for Resumptions {
+    fn from(counts: &ResumeCounts) -> Resumptions {
+        let &ResumeCounts { exact, evicted, unknown, restarted, lagged, .. } = counts;
         Resumptions { exact, gap: Gaps { evicted, unknown, restarted, lagged } }
     }
 }

@@ -76,8 +76,9 @@ fn a_quiet_block_goes_when_its_last_reader_has_left_it() {
 }
 
 proptest! {
-    /// Cursors that start anywhere and read in pieces of any size, blocks that go at any time, against one `Vec`. Without history
-    /// nothing goes that a cursor has yet to read; a block that every cursor has read is gone at the next look.
+    /// Cursors that start anywhere and read in pieces of any size, blocks that go at any time, against one `Vec`.
+    /// Without history nothing goes that a cursor has yet to read; a block that every cursor has read is gone at the
+    /// next look.
     #[test]
     fn cursors_read_what_was_appended(
         frames in prop::collection::vec((1usize..600, 0usize..3, 0usize..700), 1..60),
@@ -117,7 +118,8 @@ proptest! {
         prop_assert!(blocks.iter().all(|block| block.strong_count() == 0));
     }
 
-    /// Blocks that are kept go by name. Who stands in one, or before it, reads on to its end and is then told; and keeps nothing else.
+    /// Blocks that are kept go by name. Who stands in one, or before it, reads on to its end and is then told; and
+    /// keeps nothing else.
     #[test]
     fn a_cursor_keeps_its_own_block_only(frames in 20usize..100, stop in 0usize..500, forgotten in 0usize..8) {
         let log = Log::new(&Origin::new(Past::Kept));

@@ -5,6 +5,8 @@ use std::task::{Wake, Waker};
 use super::*;
 use crate::config::HubConfig;
 use crate::delivery::role::Ring;
+#[cfg(not(loom))]
+use crate::delivery::statistics::Statistics;
 use crate::events::event::Event;
 use crate::names::filter::Filter;
 use crate::names::namespace::Limits;
@@ -30,7 +32,7 @@ fn put(engine: &Engine, path: &str, data: &str) {
 fn begin(engine: &Engine) -> Turn<'_> {
     match engine.role.call() {
         Ring::Drain(heard) => Turn::begin(engine, heard),
-        Ring::Leave => panic!("someone has the role"),
+        Ring::Held => panic!("someone has the role"),
     }
 }
 
@@ -39,7 +41,7 @@ fn begin(engine: &Engine) -> Turn<'_> {
 fn hear<'a>(turn: &Turn<'a>, path: &str, data: impl Iterator<Item = &'a str>) {
     for data in data {
         put(turn.engine, path, data);
-        assert_eq!(turn.engine.role.ring(), Ring::Leave);
+        assert_eq!(turn.engine.role.ring(), Ring::Held);
     }
 }
 
@@ -74,11 +76,16 @@ fn bell() -> (Arc<Bell>, Waker) {
     (bell.clone(), Waker::from(bell))
 }
 
+/// Gives a turn that has done nothing yet another budget.
+fn bound(turn: &mut Turn<'_>, work: u64) {
+    turn.budget.end = turn.budget.work.saturating_add(work);
+}
+
 /// Lets a turn deliver so much work, and panic.
-fn panic_after(turn: Turn<'_>, work: usize) {
+fn panic_after(turn: Turn<'_>, work: u64) {
     let unwound = panic::catch_unwind(AssertUnwindSafe(move || {
         let mut turn = turn;
-        turn.budget.work = work;
+        bound(&mut turn, work);
         turn.deliver();
         panic::resume_unwind(Box::new("as asked"));
     }));
@@ -114,6 +121,10 @@ mod one_thread {
             turns += 1;
         }
         assert_eq!((turns, appended(), engine.completed()), (49, 100 << 10, 100));
+        let statistics = Statistics::of(&engine);
+        assert_eq!((statistics.turns, statistics.lingering), (50, 0));
+        // The one more is the last, which leaves nothing. None has looked twice.
+        assert_eq!(statistics.work, 100 * (EVENT_WORK + (1 << 10) * APPEND_WORK));
     }
 
     #[test]
@@ -134,7 +145,7 @@ mod one_thread {
         let mut turn = begin(&engine);
         hear(&turn, "/a", ["x"; BATCH_EVENTS + 1].into_iter());
         turn.heard = engine.role.look();
-        turn.budget.work = BATCH_EVENTS * (EVENT_WORK + APPEND_WORK);
+        bound(&mut turn, BATCH_EVENTS as u64 * (EVENT_WORK + APPEND_WORK));
         assert_ne!(turn.run_as_driver(), Left::Nothing);
         assert_eq!(read(&mut reader).len(), BATCH_EVENTS);
     }
@@ -148,7 +159,7 @@ mod one_thread {
         engine.role.announce();
         assert_eq!(turn.run(), Left::ToOthers);
         let first = read(&mut reader).len();
-        assert_eq!(first, TURN_WORK / 2);
+        assert_eq!(first as u64, TURN_WORK / 2);
         // It is what that one finds. Before it rings, who comes for more leaves it all.
         let Ring::Drain(heard) = engine.role.call() else { panic!("the role is free") };
         assert_eq!(Turn::begin_another(&engine, heard).run(), Left::ToOthers);
@@ -202,7 +213,7 @@ mod one_thread {
         Subscribe(&'static str),
         Unsubscribe(usize),
         /// A turn of so much work, that may panic.
-        Turn(usize, bool),
+        Turn(u64, bool),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -211,7 +222,7 @@ mod one_thread {
             8 => (path(), 1usize..3_000).prop_map(|(path, length)| Step::Put(path, length)),
             2 => path().prop_map(Step::Subscribe),
             1 => any::<usize>().prop_map(Step::Unsubscribe),
-            4 => (1usize..30, any::<bool>()).prop_map(|(work, panics)| Step::Turn(work, panics)),
+            4 => (1u64..30, any::<bool>()).prop_map(|(work, panics)| Step::Turn(work, panics)),
         ]
     }
 
@@ -224,7 +235,7 @@ mod one_thread {
             let engine = engine();
             let mut events: Vec<(&str, String)> = Vec::new();
             let mut readers: Vec<(Filter, Subscription, Vec<String>)> = Vec::new();
-            let last = [Step::Turn(usize::MAX, false)];
+            let last = [Step::Turn(u64::MAX, false)];
             for step in steps.into_iter().chain(last) {
                 match step {
                     Step::Put(path, length) => {
@@ -239,12 +250,15 @@ mod one_thread {
                     Step::Turn(work, true) => panic_after(begin(&engine), work),
                     Step::Turn(work, false) => {
                         let mut turn = begin(&engine);
-                        turn.budget.work = work;
+                        bound(&mut turn, work);
                         let _ = turn.run();
                     }
                 }
                 let completed = engine.completed();
                 prop_assert!(completed <= engine.sequencer.position());
+                let Statistics { published, delivered, queued, subscriptions, .. } = Statistics::of(&engine);
+                prop_assert_eq!((published, delivered), (events.len() as u64, completed));
+                prop_assert_eq!((queued, subscriptions), (published - delivered, readers.len()));
                 for (filter, reader, got) in &mut readers {
                     got.append(&mut read(reader));
                     let due = (1..).zip(&events).filter(|(sequence, (path, _))| {

@@ -6,12 +6,12 @@ use crate::sync::{AtomicU64, Ordering};
 /// Resumptions since the hub was made. A reader that asks for nothing in particular counts nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Resumes {
+pub struct ResumeCounts {
     /// Readers that get everything after their last event.
     pub exact: u64,
     /// Gaps told because the next event was no longer in the history.
     pub evicted: u64,
-    /// Gaps told because the id is none that was ever given.
+    /// Gaps told because the id was never given to an event.
     pub unknown: u64,
     /// Gaps told because the id is of another life of the server.
     pub restarted: u64,
@@ -48,9 +48,9 @@ impl ResumeCounters {
         counter.fetch_add(1, Ordering::Relaxed); // a count on its own
     }
 
-    pub(crate) fn read(&self) -> Resumes {
+    pub(crate) fn read(&self) -> ResumeCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed); // counts on their own
-        Resumes {
+        ResumeCounts {
             exact: read(&self.exact),
             evicted: read(&self.evicted),
             unknown: read(&self.unknown),
