@@ -1,9 +1,9 @@
 //! A persistent hash map from names to items, each of which may have a map of its own below it: the children of a trie
 //! node, be they three or a million, and their children.
 //!
-//! A hash array mapped trie (Bagwell 2001): five bits of a key's hash choose one of 32 places in a branch, and a bitmap
-//! says which places are taken, so that a branch is no longer than what it holds. Nothing is changed in place: an
-//! insert or removal copies the branches on its path, at most eight, and shares the rest.
+//! A hash array mapped trie (Bagwell 2001): five bits of a key's hash choose one of 32 places in the root, and four more one
+//! of 16 in each branch below. A bitmap says which places are taken, so that a branch is no longer than what it holds. Nothing
+//! is changed in place: an insert or removal copies the branches on its path, at most nine, and shares the rest.
 //!
 //! An item lies in its branch, with the way to the map below it, and not behind a pointer: among a million, each
 //! pointer that is followed is a cache line that isn't there. So items are small, and cheap to clone.
@@ -14,17 +14,20 @@
 use std::sync::Arc;
 
 /// An immutable map; cloning shares it.
+#[derive(Clone)]
 pub(crate) struct Hamt<T> {
     root: Option<Branch<T>>,
 }
 
 /// Up to 32 slots in the order of their hash bits; or, once all bits are spent, any number of items of one hash.
+#[derive(Clone)]
 struct Branch<T> {
     /// Bit `b` is set if there is a slot for hash bits `b`.
     bitmap: u32,
     slots: Arc<[Slot<T>]>,
 }
 
+#[derive(Clone)]
 enum Slot<T> {
     Item {
         hash: u32,
@@ -35,9 +38,6 @@ enum Slot<T> {
     },
     Branch(Branch<T>),
 }
-
-/// Hash bits that choose a slot.
-const BITS: u32 = 5;
 
 /// A look at a map.
 pub(crate) struct View<'a, T> {
@@ -126,7 +126,7 @@ impl<'a, T> View<'a, T> {
                 }
                 Slot::Branch(branch) => (bitmap, slots) = (branch.bitmap, &*branch.slots),
             }
-            shift += BITS;
+            shift += width(shift);
         }
         slots.iter().filter_map(Slot::entry).find_map(|entry| is(entry.item).map(|found| (entry, found)))
     }
@@ -147,29 +147,6 @@ impl<'a, T> View<'a, T> {
     }
 }
 
-impl<T> Clone for Hamt<T> {
-    fn clone(&self) -> Self {
-        Self { root: self.root.clone() }
-    }
-}
-
-impl<T> Clone for Branch<T> {
-    fn clone(&self) -> Self {
-        Self { bitmap: self.bitmap, slots: self.slots.clone() }
-    }
-}
-
-impl<T: Clone> Clone for Slot<T> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Item { hash, bitmap, slots, item } => {
-                Self::Item { hash: *hash, bitmap: *bitmap, slots: slots.clone(), item: item.clone() }
-            }
-            Self::Branch(branch) => Self::Branch(branch.clone()),
-        }
-    }
-}
-
 impl<T> Clone for View<'_, T> {
     fn clone(&self) -> Self {
         *self
@@ -178,10 +155,17 @@ impl<T> Clone for View<'_, T> {
 
 impl<T> Copy for View<'_, T> {}
 
+/// Hash bits that choose a slot in a branch `shift` bits down. Five in the root of a map, so that most maps are flat; four
+/// below, where a branch of 32 would be copied for each of a million siblings.
+#[inline]
+const fn width(shift: u32) -> u32 {
+    if shift == 0 { 5 } else { 4 }
+}
+
 /// The bit of the slot for `hash` in a branch `shift` bits down; none if all bits are spent.
 #[inline]
 fn bit(hash: u32, shift: u32) -> u32 {
-    hash.checked_shr(shift).map_or(0, |hash| 1 << (hash & ((1 << BITS) - 1)))
+    hash.checked_shr(shift).map_or(0, |hash| 1 << (hash & ((1 << width(shift)) - 1)))
 }
 
 /// How many slots come before that of `bit`.
@@ -218,7 +202,7 @@ impl<T: Clone> Branch<T> {
         let (index, taken) = self.place(hash, shift, is);
         let (before, after) = self.slots.split_at(index);
         let (new, after) = match after {
-            [old, after @ ..] if taken => (old.with(hash, shift + BITS, new, is), after),
+            [old, after @ ..] if taken => (old.with(hash, shift + width(shift), new, is), after),
             _ => (new, after),
         };
         let slots = before.iter().cloned().chain([new]).chain(after.iter().cloned()).collect();
@@ -229,7 +213,7 @@ impl<T: Clone> Branch<T> {
     fn without(&self, hash: u32, shift: u32, is: &impl Fn(&T) -> bool) -> Option<Self> {
         let (index, taken) = self.place(hash, shift, is);
         assert!(taken, "only what is there is removed");
-        let left = self.slots[index].without(hash, shift + BITS, is);
+        let left = self.slots[index].without(hash, shift + width(shift), is);
         if left.is_none() && self.slots.len() == 1 {
             return None;
         }

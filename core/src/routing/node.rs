@@ -50,11 +50,11 @@ struct Node {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(Hamt::<Node>::ITEM_BYTES == 64);
 
-/// What an event's walk has still to go down.
+/// A place on the way down: what is there, and what is still to go down.
 struct Way<'a> {
     node: &'a Node,
     below: View<'a, Node>,
-    /// What is left of the namespace.
+    /// What is left of the namespace, or of the pattern.
     path: &'a [u8],
 }
 
@@ -104,7 +104,7 @@ impl Tree {
         mut each: impl FnMut(&Arc<Channel>),
     ) {
         let mut ways = SmallVec::<[Way<'a>; WAYS]>::new();
-        let mut way = Way { node: &self.node, below: self.below.view(), path: namespace };
+        let mut way = self.way(namespace);
         loop {
             if let Some(channel) = &way.node.channel {
                 each(channel);
@@ -136,7 +136,7 @@ impl Tree {
     #[inline(never)]
     fn way_from<'a>(&'a self, path: &'a [u8]) -> Option<Way<'a>> {
         let covered = self.node.run.covers(path)?;
-        Some(Way { node: &self.node, below: self.below.view(), path: &path[covered..] })
+        Some(self.way(&path[covered..]))
     }
 }
 
@@ -171,69 +171,29 @@ impl Tree {
     /// that were split are joined again.
     pub(crate) fn edited(&self, pattern: &[u8], hasher: &RandomState, channel: Option<Arc<Channel>>) -> Self {
         // Down to what is edited, noting what hangs above it, and up again.
-        let (mut above, mut tree, mut path) = (SmallVec::<[_; 8]>::new(), self.clone(), pattern);
+        let (mut above, mut way) = (SmallVec::<[Way<'_>; 8]>::new(), self.way(pattern));
         let mut edited = loop {
-            if path.is_empty() {
-                break Some(tree.with_channel(channel));
+            if way.path.is_empty() {
+                break Some(way.with_channel(channel));
             }
-            let child = tree.child(path, hasher);
-            above.push((tree, path));
+            let child = way.child(hasher);
+            let path = way.path;
+            above.push(way);
             let Some(child) = child else { break channel.map(|channel| Self::of(path, Some(channel))) };
             let common = child.node.run.common(path);
             if common < child.node.run.as_bytes().len() {
-                break Some(child.split(common, &path[common..], hasher, channel));
+                break Some(child.split(common, hasher, channel));
             }
-            (tree, path) = (child, &path[common..]);
+            way = Way { path: &path[common..], ..child };
         };
-        for (tree, path) in above.into_iter().rev() {
-            edited = Some(tree.with_child(path, hasher, edited));
+        for way in above.iter().rev() {
+            edited = Some(way.with_child(hasher, edited));
         }
         edited.expect("the root stays, whatever is left of it")
     }
 
-    /// What hangs here by a run that begins as `path` does.
-    fn child(&self, path: &[u8], hasher: &RandomState) -> Option<Self> {
-        let (segment, _) = split_first(path)?;
-        if segment == WILDCARD.as_bytes() {
-            return self.node.star.as_deref().cloned();
-        }
-        let is = |child: &Node| child.begins_with(segment).then_some(());
-        self.below.view().find(hash(hasher, segment), is).map(|(entry, ())| Self::from(entry))
-    }
-
-    /// This tree with what is needed of `child` in place of what hangs here by a run that begins as `path` does.
-    fn with_child(&self, path: &[u8], hasher: &RandomState, child: Option<Self>) -> Self {
-        let child = child.and_then(Self::pruned);
-        let Some((segment, _)) = split_first(path) else { return self.clone() };
-        if segment == WILDCARD.as_bytes() {
-            let node = Node { star: child.map(Arc::new), ..self.node.clone() };
-            return Self { node, below: self.below.clone() };
-        }
-        let (hash, is) = (hash(hasher, segment), |child: &Node| child.begins_with(segment));
-        let below = match child {
-            Some(child) => self.below.with(hash, child.node, child.below, &is),
-            None => self.below.without(hash, &is),
-        };
-        Self { node: self.node.clone(), below }
-    }
-
-    fn with_channel(&self, channel: Option<Arc<Channel>>) -> Self {
-        Self { node: Node { channel, ..self.node.clone() }, below: self.below.clone() }
-    }
-
-    fn with_run(&self, run: &[u8]) -> Self {
-        Self { node: Node { run: Run::new(run), ..self.node.clone() }, below: self.below.clone() }
-    }
-
-    /// This tree under a node that its run's first `common` bytes lead to, and beside it a channel at `path` from
-    /// there.
-    fn split(&self, common: usize, path: &[u8], hasher: &RandomState, channel: Option<Arc<Channel>>) -> Self {
-        let (upper, lower) = self.node.run.as_bytes().split_at(common);
-        let parted = Self::of(upper, None).with_child(lower, hasher, Some(self.with_run(lower)));
-        if path.is_empty() {
-            return parted.with_channel(channel);
-        }
-        parted.with_child(path, hasher, Some(Self::of(path, channel)))
+    fn way<'a>(&'a self, path: &'a [u8]) -> Way<'a> {
+        Way { node: &self.node, below: self.below.view(), path }
     }
 
     /// This tree without its node, if nothing or only one way needs that.
@@ -247,7 +207,56 @@ impl Tree {
             (Some(star), None) if self.below.is_empty() => Self::clone(star),
             _ => return Some(self),
         };
-        Some(only.with_run(&[self.node.run.as_bytes(), only.node.run.as_bytes()].concat()))
+        let run = Run::new(&[self.node.run.as_bytes(), only.node.run.as_bytes()].concat());
+        Some(Self { node: Node { run, ..only.node }, below: only.below })
+    }
+}
+
+/// How a node is edited: each gives what hangs there then.
+impl Way<'_> {
+    /// What hangs here by a run that begins as the path does, where that run begins.
+    fn child(&self, hasher: &RandomState) -> Option<Self> {
+        let (segment, _) = split_first(self.path)?;
+        if segment == WILDCARD.as_bytes() {
+            return self.node.star.as_deref().map(|star| star.way(self.path));
+        }
+        let is = |child: &Node| child.begins_with(segment).then_some(());
+        let (Entry { item, below }, ()) = self.below.find(hash(hasher, segment), is)?;
+        Some(Self { node: item, below, path: self.path })
+    }
+
+    /// With what is needed of `child` in place of what hangs here by a run that begins as the path does.
+    fn with_child(&self, hasher: &RandomState, child: Option<Tree>) -> Tree {
+        let child = child.and_then(Tree::pruned);
+        let (Node { run, channel, star }, below) = (self.node.clone(), self.below.to_hamt());
+        let Some((segment, _)) = split_first(self.path) else {
+            return Tree { node: Node { run, channel, star }, below };
+        };
+        if segment == WILDCARD.as_bytes() {
+            return Tree { node: Node { run, channel, star: child.map(Arc::new) }, below };
+        }
+        let (hash, is) = (hash(hasher, segment), |child: &Node| child.begins_with(segment));
+        let below = match child {
+            Some(child) => below.with(hash, child.node, child.below, &is),
+            None => below.without(hash, &is),
+        };
+        Tree { node: Node { run, channel, star }, below }
+    }
+
+    fn with_channel(&self, channel: Option<Arc<Channel>>) -> Tree {
+        Tree { node: Node { channel, ..self.node.clone() }, below: self.below.to_hamt() }
+    }
+
+    /// Under a node that the first `common` bytes of the run lead to, and beside it, or there, the channel of the path.
+    fn split(&self, common: usize, hasher: &RandomState, channel: Option<Arc<Channel>>) -> Tree {
+        let (upper, lower) = self.node.run.as_bytes().split_at(common);
+        let own = Tree { node: Node { run: Run::new(lower), ..self.node.clone() }, below: self.below.to_hamt() };
+        let parted = Tree::of(upper, None).way(lower).with_child(hasher, Some(own));
+        let path = &self.path[common..];
+        if path.is_empty() {
+            return parted.way(path).with_channel(channel);
+        }
+        parted.way(path).with_child(hasher, Some(Tree::of(path, channel)))
     }
 }
 
