@@ -8,6 +8,7 @@ use std::task::Waker;
 use smallvec::SmallVec;
 
 use crate::channels::channel::Channel;
+use crate::channels::log::Log;
 use crate::channels::watchers::Watcher;
 use crate::delivery::engine::Engine;
 use crate::names::filter::Filter;
@@ -58,6 +59,16 @@ impl Membership {
 }
 
 impl Places {
+    /// The log of one of the channels.
+    pub(crate) fn log(&self, index: usize) -> &Log {
+        &self[index].channel.log
+    }
+
+    /// Bytes that the channels have written in all.
+    pub(crate) fn written(&self) -> u64 {
+        self.iter().map(|member| member.channel.log.written()).sum()
+    }
+
     /// Counts the subscription, which has this filter.
     fn count(&self, filter: &Filter) {
         self.engine.count_subscription();

@@ -14,7 +14,6 @@
 
 use smallvec::SmallVec;
 
-use crate::channels::log::Log;
 use crate::events::frame::id_block;
 use crate::events::gap::{Gap, GapReason};
 use crate::history::slice::{Frames, Slice};
@@ -66,7 +65,7 @@ impl Reader {
         }
         match after >= position {
             true => new.go_live(members, cursors, after),
-            false => new.source = Source::Journal { after, written: written(members) },
+            false => new.source = Source::Journal { after, written: members.written() },
         }
         (new, start)
     }
@@ -93,12 +92,12 @@ impl Reader {
         match &mut self.source {
             _ if self.pieces.is_some() => {}
             Source::Log(cursor) => {
-                if let Some(place) = cursor.look(log(members, 0), &mut self.tally)? {
+                if let Some(place) = cursor.look(members.log(0), &mut self.tally)? {
                     push(&mut self.pieces, Piece::rest_of_block(place, self.starts_after));
                 }
             }
             Source::Merge(merge) => {
-                let next = merge.next(members.engine.completed(), |index| log(members, index))?;
+                let next = merge.next(members.engine.completed(), |index| members.log(index))?;
                 next.into_iter().for_each(|piece| push(&mut self.pieces, piece));
             }
             Source::Joining(_) | Source::Journal { .. } | Source::Over => {}
@@ -167,7 +166,7 @@ impl Reader {
         let written = match self.source {
             Source::Journal { written, .. } => written,
             // Who is still catching up is not behind what is published meanwhile.
-            _ if self.is_catching_up() => written(members),
+            _ if self.is_catching_up() => members.written(),
             _ => self.source.position(),
         };
         let after = self.leave_source();
@@ -199,7 +198,7 @@ impl Reader {
     /// Bytes that are published and not read yet, but for what the reader was owed when it came back.
     pub(crate) fn lag(&self, members: &Membership) -> u64 {
         // The sum may be older than what the cursors have seen.
-        let behind = written(members).saturating_sub(self.source.position().max(self.owed_through));
+        let behind = members.written().saturating_sub(self.source.position().max(self.owed_through));
         let pieces = self.pieces.as_ref().map_or(0, |pieces| pieces.unread());
         // Slices of the journal are owed, too.
         if self.is_replaying() { behind } else { behind + pieces }
@@ -224,7 +223,7 @@ impl Reader {
     fn go_live(&mut self, members: &Membership, mut cursors: Cursors, after: u64) {
         self.starts_after = after;
         if cursors.len() > 1 {
-            let merge = Merge::new(cursors.into_vec().into(), after, |index| log(members, index));
+            let merge = Merge::new(cursors.into_vec().into(), after, |index| members.log(index));
             self.source = Source::Merge(Box::new(merge));
         } else if let Some(cursor) = cursors.pop() {
             self.source = Source::Joining(cursor);
@@ -237,7 +236,7 @@ impl Reader {
     #[cold]
     fn settle(&mut self, members: &Membership) -> Result<(), Gone> {
         let Source::Joining(cursor) = &mut self.source else { return Ok(()) };
-        if cursor.skip_through(self.starts_after, log(members, 0))? {
+        if cursor.skip_through(self.starts_after, members.log(0))? {
             let joined = std::mem::replace(&mut self.source, Source::Journal { after: 0, written: 0 });
             if let Source::Joining(cursor) = joined {
                 self.source = Source::Log(cursor);
@@ -279,7 +278,7 @@ impl Reader {
                 oldest
             }
         };
-        self.source = Source::Journal { after: through, written: written(members) };
+        self.source = Source::Journal { after: through, written: members.written() };
     }
 
     /// Drops everything but notices and the rest of the frame that has begun. Gives the sequence through which the reader has everything
@@ -331,16 +330,6 @@ fn push(pieces: &mut Option<Box<Pieces>>, piece: Piece) {
         Some(pieces) => pieces.push(piece),
         None => *pieces = Some(Box::new(Pieces::new(piece))),
     }
-}
-
-/// The log of one of the reader's channels.
-fn log(members: &Membership, index: usize) -> &Log {
-    &members[index].channel.log
-}
-
-/// Bytes that the channels have written in all.
-fn written(members: &Membership) -> u64 {
-    members.iter().map(|member| member.channel.log.written()).sum()
 }
 
 /// Places from which everything after a position is to be found in the logs.
