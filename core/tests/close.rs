@@ -166,7 +166,7 @@ proptest! {
                 }
                 Step::CatchUp(client) => clients[client].catch_up(),
                 Step::Park(client) => clients[client].subscription.iter_mut().for_each(Subscription::park),
-                Step::Skip(client) => clients[client].subscription.iter_mut().for_each(Subscription::skip),
+                Step::Skip(client) => clients[client].skip(),
                 Step::Trim => hub.tick(Duration::ZERO),
             }
             prop_assert!(clients.iter().filter_map(|client| client.subscription.as_ref()).all(|one| !one.has_ended()));
