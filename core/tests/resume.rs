@@ -56,14 +56,6 @@ fn filter(paths: &[String]) -> Filter {
     Filter::any_of(paths.iter().map(|path| Pattern::parse(path).unwrap())).unwrap()
 }
 
-/// Lets a client jump to the present, if it is connected.
-fn skip(client: &mut Client) {
-    if let Some(subscription) = &mut client.subscription {
-        subscription.skip();
-        client.is_owed_a_gap = true;
-    }
-}
-
 fn config(history_bytes: usize) -> HubConfig {
     HubConfig { epoch: Some(0xe), history_bytes, ..HubConfig::default() }
 }
@@ -114,7 +106,7 @@ proptest! {
                         }
                         (Step::Read { bytes, .. }, _) => drop(client.read(bytes)),
                         (Step::Park(_), Some(subscription)) => subscription.park(),
-                        (Step::Skip(_), _) => skip(client),
+                        (Step::Skip(_), _) => client.skip(),
                         _ => {}
                     }
                 }
@@ -359,7 +351,7 @@ fn threads_agree_with_the_model() {
                     match round % 7 {
                         0 => client.connect(hub),
                         1 => subscription.park(),
-                        2 if round % 11 == 0 => skip(&mut client),
+                        2 if round % 11 == 0 => client.skip(),
                         3 => client.catch_up(),
                         _ => thread::yield_now(),
                     }

@@ -110,6 +110,9 @@ fn all_readers_agree_with_the_order_of_ids() {
     published.sort();
     assert!(published.iter().map(|(sequence, ..)| *sequence).eq(1..=published.len() as u64));
     let sessions = sessions.into_inner().unwrap();
+    // In the midst: others publish until each reader has come so often.
+    let in_the_midst = sessions.iter().filter(|(.., whole)| !whole).count();
+    assert!(in_the_midst >= READERS * SESSIONS, "only {in_the_midst} sessions while events were published");
     let mut seen_through = [0; READERS];
     for (reader, starts_after, bytes, whole) in &sessions {
         let (path, starts_after) = (PATTERNS[reader % PATTERNS.len()], *starts_after);
@@ -123,9 +126,6 @@ fn all_readers_agree_with_the_order_of_ids() {
         seen_through[*reader] = sequences[..read.len()].last().copied().unwrap_or(starts_after);
         assert!(!whole || read.len() == due.len(), "{path} after {starts_after}: {} of {}", read.len(), due.len());
     }
-    // In the midst: others publish until each reader has come so often.
-    let in_the_midst = sessions.iter().filter(|(.., whole)| !whole).count();
-    assert!(in_the_midst >= READERS * SESSIONS, "only {in_the_midst} sessions while events were published");
     assert_eq!(hub.channels(), 0);
 }
 

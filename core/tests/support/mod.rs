@@ -14,7 +14,7 @@ pub(crate) struct Client {
     pub(crate) last_event_id: Option<String>,
     pub(crate) notes: Vec<Note>,
     /// It has skipped, and nothing of the gap has come yet. If it skips again, that is the same gap.
-    pub(crate) is_owed_a_gap: bool,
+    is_owed_a_gap: bool,
     /// A gap has begun, and whether it is one that was owed.
     gap_begun: Option<bool>,
 }
@@ -71,6 +71,14 @@ impl Client {
             self.gap_begun = Some(std::mem::take(&mut self.is_owed_a_gap));
         }
         n
+    }
+
+    /// Jumps to the present, if it is connected.
+    pub(crate) fn skip(&mut self) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.skip();
+            self.is_owed_a_gap = true;
+        }
     }
 
     /// Reads until there is nothing more.
