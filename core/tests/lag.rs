@@ -90,6 +90,80 @@ fn a_reader_that_lags_too_far_skips_or_ends() {
     }
 }
 
+/// The budget is for those who are behind. Who has read everything loses nothing when others use it up.
+#[test]
+fn a_reader_that_has_read_all_is_not_told_of_a_gap_for_others() {
+    let hub = Hub::new(HubConfig { backlog_bytes: 1 << 20, ..HubConfig::default() });
+    let mut keeps_up = subscribe(&hub, &["/a"]);
+    let _slow = subscribe(&hub, &["/b"]);
+    publish(&hub, "/a", "1");
+    assert_eq!(read_all(&mut keeps_up).0, "data:1\n\n");
+    (0..40).for_each(|_| publish(&hub, "/b", &"x".repeat(100_000)));
+    assert_eq!(keeps_up.lag(), 0);
+    let mut all = String::new();
+    for number in 0..80 {
+        let data = format!("{number:090}");
+        publish(&hub, "/a", &data);
+        all += &format!("data:{data}\n\n");
+    }
+    assert_eq!(read_all(&mut keeps_up), (all, false));
+}
+
+/// The frame that it has begun is whole when it ends, so that something may be written after it.
+#[test]
+fn a_reader_that_ends_within_a_frame_gets_the_rest_of_it() {
+    for paths in [&["/a"][..], &["/a", "/b"]] {
+        let hub = Hub::new(HubConfig::default());
+        let mut reader = subscribe(&hub, paths);
+        reader.limit_lag(1 << 10, Lagging::End);
+        publish(&hub, "/a", "first");
+        assert_eq!(reader.chunk(), b"data:first\n\n");
+        reader.advance(3);
+        (0..100).for_each(|_| publish(&hub, "/a", &"x".repeat(100)));
+        assert!(!reader.at_frame_boundary());
+        let (text, ended) = read_all(&mut reader);
+        assert!(ended && text.starts_with("a:first\n\n") && text.ends_with("\n\n"), "{text:.100}");
+        assert!(reader.at_frame_boundary());
+    }
+}
+
+/// However little it takes at a time: the limit is not judged again before it has read what it is told.
+#[test]
+fn a_reader_with_a_limit_comes_to_the_end_of_a_closed_hub() {
+    for max_lag in [0, 1 << 10] {
+        let hub = Hub::new(HubConfig::default());
+        let mut reader = subscribe(&hub, &["/a"]);
+        reader.limit_lag(max_lag, Lagging::Skip);
+        publish(&hub, "/a", &"x".repeat(10_000));
+        let mut text = reader.chunk()[..10].to_vec();
+        reader.advance(10);
+        (0..1_000).for_each(|_| publish(&hub, "/a", &"x".repeat(100)));
+        hub.close();
+        while let Ready::Bytes(chunk) = reader.ready() {
+            let piece = chunk.pieces[0];
+            let n = piece.len().min(10);
+            text.extend_from_slice(&piece[..n]);
+            assert!(text.len() < 200_000, "there is no end");
+            reader.advance(n);
+        }
+        assert!(matches!(reader.ready(), Ready::Ended));
+        let gaps = String::from_utf8(text).unwrap().matches("event:gap").count() as u64;
+        assert_eq!(gaps, hub.resume_counts().lagged);
+        assert!((1..=2).contains(&gaps), "{gaps} gaps");
+    }
+}
+
+#[test]
+#[should_panic(expected = "advanced past what was ready")]
+fn a_reader_can_not_advance_past_what_is_ready() {
+    let hub = Hub::new(HubConfig::default());
+    let mut reader = subscribe(&hub, &["/a"]);
+    publish(&hub, "/a", "first");
+    assert!(!reader.chunk().is_empty());
+    reader.advance(3);
+    reader.advance(usize::MAX);
+}
+
 /// Most bytes of a block, but for one event that is larger.
 const BLOCK_BYTES: usize = 256 << 10;
 
@@ -174,6 +248,13 @@ impl Limited {
             }
             _ => return Ok(0),
         };
+        if is_over && self.lagging == Lagging::End && self.subscription.lag() != self.lag() as u64 {
+            // It ends with the frame that it has begun.
+            let end = self.ends.iter().copied().find(|end| *end >= self.read).unwrap_or(self.read);
+            prop_assert_eq!(bytes.len(), end - self.read);
+            self.due.truncate(end);
+            self.has_ended = true;
+        }
         if !self.due[self.read..].starts_with(&bytes) {
             prop_assert!(is_over && self.lagging == Lagging::Skip, "a gap that was not due");
             self.expect_gap(&bytes)?;

@@ -44,6 +44,9 @@ enum Step {
     Tick,
 }
 
+/// More than tests allocate that are about to have their turn, and less than what the faults would leave that are looked for.
+const SOME_BYTES: usize = 640 << 10;
+
 /// What is allocated is counted for all tests together: one at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
@@ -161,4 +164,67 @@ fn who_is_parked_holds_no_block() {
     let kept = HISTORY_BYTES + HISTORY_BYTES / 2 + 2 * BLOCK_BYTES;
     let most = kept + CROWD * 2 * MOST_COPIED_BYTES;
     assert!(held <= most, "{held} bytes held, {most} allowed");
+}
+
+fn subscribe(hub: &Hub, paths: &[&str]) -> Subscription {
+    let patterns = paths.iter().map(|path| Pattern::parse(path).unwrap());
+    hub.subscribe(Filter::any_of(patterns).unwrap(), Waker::noop().clone()).unwrap()
+}
+
+fn publish(hub: &Hub, path: &str, data: &str) {
+    hub.publish(&Event::new(path, data)).unwrap();
+}
+
+#[test]
+fn a_quiet_block_goes_when_its_readers_have_read_it_whatever_else_they_read() {
+    let _alone = alone();
+    for paths in [&["/a"][..], &["/a", "/b"]] {
+        let hub = Hub::new(HubConfig::default());
+        let mut reader = subscribe(&hub, paths);
+        let before = PeakAlloc.current_usage();
+        publish(&hub, "/a", &"x".repeat(1 << 20));
+        while take(&mut reader).is_some() {}
+        for second in 1..4 {
+            hub.tick(Duration::from_secs(second));
+            assert!(take(&mut reader).is_none());
+        }
+        let held = PeakAlloc.current_usage().saturating_sub(before);
+        assert!(held < SOME_BYTES, "{paths:?}: {held} bytes held");
+    }
+}
+
+/// Logs whose blocks go for the budget again and again, with readers that read nothing.
+#[test]
+fn publishing_leaves_nothing_behind_but_the_backlog() {
+    let _alone = alone();
+    let hub = Hub::new(HubConfig { backlog_bytes: 4 << 10, ..HubConfig::default() });
+    let paths: Vec<String> = (0..10).map(|n| format!("/{n}")).collect();
+    let _readers: Vec<_> = paths.iter().map(|path| subscribe(&hub, &[path])).collect();
+    let before = PeakAlloc.current_usage();
+    for second in 0..10 {
+        (0..50_000).for_each(|n| publish(&hub, &paths[n % 10], "x"));
+        hub.tick(Duration::from_secs(second));
+    }
+    let held = PeakAlloc.current_usage().saturating_sub(before);
+    assert!(held < SOME_BYTES, "{held} bytes held");
+}
+
+/// One reader that has stopped, and events so seldom that the channel is quiet after each.
+#[test]
+fn a_quiet_channel_with_a_stalled_reader_fills_its_blocks() {
+    let _alone = alone();
+    let hub = Hub::new(HubConfig::default());
+    let [mut stalled, mut other] = [(); 2].map(|()| subscribe(&hub, &["/a"]));
+    publish(&hub, "/a", "x");
+    assert_eq!(stalled.chunk().len(), 8);
+    stalled.advance(3);
+    let before = PeakAlloc.current_usage();
+    for round in 0..2_000 {
+        publish(&hub, "/a", "x");
+        assert!(take(&mut other).is_some());
+        hub.tick(Duration::from_secs(2 * round + 1));
+        hub.tick(Duration::from_secs(2 * round + 2));
+    }
+    let held = PeakAlloc.current_usage().saturating_sub(before);
+    assert!(held < SOME_BYTES, "{held} bytes held for 2,000 events of 8 bytes");
 }

@@ -15,7 +15,8 @@ use crate::reading::subscription::Subscription;
 /// ends when the hub is [closed](crate::Hub::close), and when the reader has lagged too far and is to end then
 /// ([`Subscription::limit_lag`]).
 ///
-/// A `Bytes` keeps its one block alive, and nothing that is published after it.
+/// A `Bytes` keeps its one block alive. What is published after it is not kept for its sake beyond the hub's budget:
+/// [`HubConfig::backlog_bytes`](crate::HubConfig::backlog_bytes) without history.
 impl Stream for Subscription {
     type Item = Bytes;
 

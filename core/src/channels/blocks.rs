@@ -7,12 +7,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use crate::channels::channel::Channel;
-use crate::channels::log::{Growth, Past, Read};
+use crate::channels::log::{Past, Remains};
 use crate::channels::segment::Segment;
 use crate::channels::writer_token::WriterToken;
 
 /// So many blocks more than were there, and those that have gone are dropped from the list.
 const LEAST_BLOCKS: usize = 64;
+
+/// Logs among which the one that a block is of is looked for, when many blocks go.
+const LOGS_AT_ONCE: usize = 8;
 
 /// Every block of a log of this hub. The writer's.
 pub(crate) struct Blocks {
@@ -66,14 +69,14 @@ impl Blocks {
         &mut self,
         token: &mut WriterToken,
         channel: &Arc<Channel>,
-        growth: &Growth,
+        block: &Arc<Segment>,
         wake: impl FnMut(Arc<Channel>),
     ) {
-        if self.past == Past::Dropped && growth.first {
+        if self.past == Past::Dropped && channel.note_holding(token, true) {
             self.holding.push_back((Arc::downgrade(channel), u64::MAX));
         }
-        let bytes = growth.block.capacity() as u64;
-        self.begun.push_back(Begun { channel: Arc::downgrade(channel), block: Arc::downgrade(&growth.block), bytes });
+        let bytes = block.capacity() as u64;
+        self.begun.push_back(Begun { channel: Arc::downgrade(channel), block: Arc::downgrade(block), bytes });
         self.bytes += bytes;
         if self.bytes > self.budget || self.begun.len() > 2 * self.alive + LEAST_BLOCKS {
             self.drop_gone();
@@ -92,15 +95,22 @@ impl Blocks {
 
     /// Lets go of the oldest blocks, until what is left is an eighth below the budget, so that this is seldom.
     fn drop_oldest(&mut self, token: &mut WriterToken, mut wake: impl FnMut(Arc<Channel>)) {
+        let mut oldest = Vec::<(Arc<Channel>, Arc<Segment>)>::new();
         // The newest stays, however large it is: its channel is about to be read.
         while self.bytes > self.budget - self.budget / 8 && self.begun.len() > 1 {
-            let Some(oldest) = self.begun.pop_front() else { break };
-            self.bytes -= oldest.bytes;
-            if let (Some(channel), Some(block)) = (oldest.channel.upgrade(), oldest.block.upgrade()) {
-                self.evictions += 1;
-                if channel.log.forget(token, &block) {
-                    wake(channel);
-                }
+            let Some(begun) = self.begun.pop_front() else { break };
+            self.bytes -= begun.bytes;
+            let (Some(channel), Some(block)) = (begun.channel.upgrade(), begun.block.upgrade()) else { continue };
+            self.evictions += 1;
+            // A block takes those before it along: a log that loses many is changed once.
+            match oldest.iter_mut().rev().take(LOGS_AT_ONCE).find(|(other, _)| Arc::ptr_eq(other, &channel)) {
+                Some((_, last)) => *last = block,
+                None => oldest.push((channel, block)),
+            }
+        }
+        for (channel, block) in oldest {
+            if channel.log.forget(token, &block, self.past) {
+                wake(channel);
             }
         }
     }
@@ -123,9 +133,12 @@ impl Blocks {
         let Some(alive) = channel.upgrade() else { return };
         let written = alive.log.written();
         match alive.log.forget_read(token, written == before) {
-            Read::All => return,
-            Read::ToTheEnd => wake(alive),
-            Read::Some => {}
+            Remains::Nothing => {
+                alive.note_holding(token, false);
+                return;
+            }
+            Remains::EndedTail => wake(alive),
+            Remains::Blocks => {}
         }
         self.holding.push_back((channel, written));
     }
@@ -155,7 +168,7 @@ mod tests {
                 let channel = &channels[index];
                 let growth = channel.log.append(&mut token, &[&vec![b'x'; length]], sequence, Past::Kept);
                 if let Some(growth) = growth {
-                    begun.push(Arc::downgrade(&growth.block));
+                    begun.push(Arc::downgrade(&growth));
                     blocks.keep(&mut token, channel, &growth, |_| ());
                 }
                 let there: Vec<_> = begun.iter().filter_map(Weak::upgrade).collect();

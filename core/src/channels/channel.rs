@@ -13,7 +13,7 @@ pub(crate) struct Channel {
     members: AtomicUsize,
     /// Members that get an event of this channel from no other.
     sole: AtomicUsize,
-    /// The last turn that appended here. For who has the [`WriterToken`].
+    /// The last turn that appended here, and [`HOLDS`]. For who has the [`WriterToken`].
     turn: AtomicU64,
     pub(crate) log: Log,
     pub(crate) watchers: Watchers,
@@ -21,6 +21,9 @@ pub(crate) struct Channel {
 
 /// The channel is in the retention's list of those without members.
 const LISTED: usize = 1 << (usize::BITS - 1);
+
+/// The bit of `turn` that says that the channel is in the list of those whose log may hold a block.
+const HOLDS: u64 = 1 << (u64::BITS - 1);
 
 /// The channel is on its way out of the trie for good: a newcomer makes a new one.
 const RETIRED: usize = usize::MAX;
@@ -106,10 +109,19 @@ impl Channel {
     #[inline]
     pub(crate) fn touch(&self, _token: &mut WriterToken, turn: u64) -> bool {
         // Relaxed: each holder of the token is ordered after the one before.
-        if self.turn.load(Ordering::Relaxed) == turn {
+        let word = self.turn.load(Ordering::Relaxed);
+        if word & !HOLDS == turn {
             return false;
         }
-        self.turn.store(turn, Ordering::Relaxed); // as above
+        self.turn.store(word & HOLDS | turn, Ordering::Relaxed); // as above
         true
+    }
+
+    /// Notes that the channel is in the list of those whose log may hold a block, or is not; `true` if that is new.
+    pub(crate) fn note_holding(&self, _token: &mut WriterToken, holds: bool) -> bool {
+        let word = self.turn.load(Ordering::Relaxed); // as in `touch`
+        let new = if holds { word | HOLDS } else { word & !HOLDS };
+        self.turn.store(new, Ordering::Relaxed); // as in `touch`
+        new != word
     }
 }

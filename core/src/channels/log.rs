@@ -71,24 +71,16 @@ fn beginning() -> Arc<Chain> {
     Arc::new(Chain::from_buf([Arc::new(Segment::mark(Before::default()))]))
 }
 
-/// A block that an append has begun.
-pub(crate) struct Growth {
-    pub(crate) block: Arc<Segment>,
-    /// The log held no block before.
-    pub(crate) first: bool,
-}
-
-/// What readers have read of a log.
+/// What a log still holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Read {
-    /// Everything: it holds no block.
-    All,
-    /// Not everything, or not for long. The tail has been ended: readers who have caught up stand in it until they look
-    /// again.
-    ToTheEnd,
-    /// Not everything.
-    Some,
+pub(crate) enum Remains {
+    /// No block.
+    Nothing,
+    /// Its tail, which has been ended: readers who have caught up stand in it until they look again.
+    EndedTail,
+    /// Blocks that readers have yet to read, or the tail.
+    Blocks,
 }
 
 /// What there is after a block.
@@ -122,7 +114,7 @@ impl Log {
         frame: &[&[u8]],
         sequence: u64,
         past: Past,
-    ) -> Option<Growth> {
+    ) -> Option<Arc<Segment>> {
         let length = frame.iter().map(|piece| piece.len()).sum::<usize>();
         // Relaxed: only the writer stores it, and each holder of the token is ordered after the one before. Readers
         // take it for their lag, which is a measure and publishes nothing.
@@ -135,12 +127,11 @@ impl Log {
 
     /// Goes on in a new block, whose first frame is `frame`.
     #[cold]
-    fn grow(&self, full: &Segment, length: usize, frame: &[&[u8]], sequence: u64, past: Past) -> Growth {
+    fn grow(&self, full: &Segment, length: usize, frame: &[&[u8]], sequence: u64, past: Past) -> Arc<Segment> {
         let chain = self.chain.load();
-        let first = chain.len() == 1 && full.capacity() == 0;
         let kept = match past {
             // A mark has nothing that anyone could come back for.
-            Past::Kept if first => Chain::new(),
+            Past::Kept if full.capacity() == 0 => Chain::new(),
             Past::Kept => (*chain).clone(),
             Past::Dropped => chain[blocks_read(&chain)..].into(),
         };
@@ -153,7 +144,7 @@ impl Log {
         let next = Arc::new(Segment::new(capacity, end_of(full), sequence));
         next.append(frame, sequence).expect("a new block has room for its first frame");
         self.go_on_in(full, &next, kept.into_iter().chain([next.clone()]).collect());
-        Growth { block: next, first }
+        next
     }
 
     /// The chain first: a cursor that finds its block sealed finds there what follows.
@@ -168,32 +159,41 @@ impl Log {
     /// Lets go of a block, if it is still here, and of those before it. `true` if the tail was among them: then readers
     /// who have caught up stand in it until they look again.
     #[must_use]
-    pub(crate) fn forget(&self, _token: &mut WriterToken, block: &Segment) -> bool {
+    pub(crate) fn forget(&self, token: &mut WriterToken, block: &Segment, past: Past) -> bool {
         let chain = self.chain.load();
         let count = chain.partition_point(|other| other.before().bytes <= block.before().bytes);
-        let kept = &chain[count..];
-        match chain.last().filter(|_| kept.is_empty()) {
-            Some(tail) => self.end(tail, kept),
-            None => {
-                self.chain.store(Arc::new(kept.into()));
-                false
+        if count < chain.len() {
+            if count > 0 {
+                self.chain.store(Arc::new(chain[count..].into()));
+            }
+            return false;
+        }
+        let Some(tail) = chain.last().cloned() else { return false };
+        drop(chain);
+        match past {
+            Past::Kept => self.end(&tail, &[]),
+            Past::Dropped => {
+                // It stays in the chain while readers stand in it: so they have what comes after it as if it had stayed.
+                let ended = self.end(&tail, std::slice::from_ref(&tail));
+                drop(tail);
+                let _remains = self.forget_read(token, false);
+                ended
             }
         }
     }
 
-    /// Lets go of the blocks that every reader has read. If the log `is_quiet`, it ends the tail, so that it goes when
-    /// its readers have left it.
-    pub(crate) fn forget_read(&self, _token: &mut WriterToken, is_quiet: bool) -> Read {
+    /// Lets go of the blocks that every reader has read. If the log `is_quiet`, it ends a tail that all readers have
+    /// come to, so that it goes when they have left it.
+    pub(crate) fn forget_read(&self, _token: &mut WriterToken, is_quiet: bool) -> Remains {
         let chain = self.chain.load();
-        let kept = &chain[blocks_read(&chain)..];
-        let ended = is_quiet && chain.last().is_some_and(|tail| self.end(tail, kept));
-        if !ended && kept.len() < chain.len() {
-            self.chain.store(Arc::new(kept.into()));
+        match &chain[blocks_read(&chain)..] {
+            [tail] if is_quiet && self.end(tail, std::slice::from_ref(tail)) => return Remains::EndedTail,
+            kept if kept.len() < chain.len() => self.chain.store(Arc::new(kept.into())),
+            _ => {}
         }
-        match kept {
-            [tail] if tail.capacity() == 0 => Read::All,
-            _ if ended => Read::ToTheEnd,
-            _ => Read::Some,
+        match &chain[..] {
+            [.., tail] if tail.capacity() == 0 && blocks_read(&chain) + 1 == chain.len() => Remains::Nothing,
+            _ => Remains::Blocks,
         }
     }
 

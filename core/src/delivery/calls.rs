@@ -101,7 +101,11 @@ fn put_when_there_is_room(engine: &Engine, mut event: Box<PreparedEvent>) -> Opt
         };
         match engine.sequencer.try_put(event) {
             Ok(sequence) => return Some(sequence),
-            Err(_) if engine.is_closed() => return None,
+            Err(_) if engine.is_closed() => {
+                // What a turn here has left has no other ring to come.
+                see_to_it(engine, engine.role.call());
+                return None;
+            }
             Err(back) => event = back,
         }
     }

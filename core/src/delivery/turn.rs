@@ -274,8 +274,8 @@ fn append(
         work += bytes_work;
     }
     trie.for_each_match(&event.namespace, |channel| {
-        if let Some(growth) = channel.log.append(token, &frame, sequence, kept.blocks.past()) {
-            kept.blocks.keep(token, channel, &growth, |channel| touched.push(channel));
+        if let Some(block) = channel.log.append(token, &frame, sequence, kept.blocks.past()) {
+            kept.blocks.keep(token, channel, &block, |channel| touched.push(channel));
         }
         if channel.touch(token, *turns) {
             touched.push(channel.clone());

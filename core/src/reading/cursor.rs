@@ -29,6 +29,12 @@ impl Cursor {
         view.is_sealed() && view.bytes() - self.0.at() < NEAR_THE_END
     }
 
+    /// Whether it stands in a block to which nothing more comes, and which it has read.
+    pub(crate) fn has_read_a_sealed_block(&self) -> bool {
+        let view = self.0.block().view();
+        view.is_sealed() && view.bytes() > 0 && view.bytes() == self.0.at()
+    }
+
     /// Crosses to the next block, if this one is at its end, or near it. Gives the place that it has left before the end: so both can be written in one call. What
     /// was read in a block that is left with nothing in it is added to `tally`.
     #[cold]
@@ -58,9 +64,9 @@ impl Cursor {
     /// Passes over `n` bytes of [`Cursor::chunk`].
     #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
-        let at = self.0.at() + n;
-        assert!(at <= self.0.block().view().bytes(), "advanced past what was ready");
-        self.0.read_to(at);
+        let at = self.0.at();
+        assert!(n <= self.0.block().view().bytes() - at, "advanced past what was ready");
+        self.0.read_to(at + n);
     }
 
     /// Passes over whole frames up to and including `sequence`, which count as not read; `true` once a later frame is there.

@@ -106,6 +106,10 @@ impl Merge {
         if self.peek().is_none_or(|next| next > self.looked_through) && completed > self.looked_through {
             std::mem::take(&mut self.idle).into_iter().for_each(|index| self.sort_in(index, log));
             self.looked_through = completed;
+        } else if self.ready.is_empty() && self.idle.iter().any(|index| self.cursors[*index].has_read_a_sealed_block())
+        {
+            // Nothing new, but a block that is not to be held for a channel that is quiet.
+            std::mem::take(&mut self.idle).into_iter().for_each(|index| self.sort_in(index, log));
         }
         if self.is_gone {
             return Err(Gone);

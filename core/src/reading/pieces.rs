@@ -137,7 +137,13 @@ impl Pieces {
         self.0.get(1).map(Piece::unread)
     }
 
-    /// Whether the front is no whole frames of others, too.
+    /// Bytes of whole frames.
+    pub(crate) fn of_logs(&self) -> u64 {
+        let frames = self.0.iter().filter(|piece| matches!(piece.kind, Kind::Frames));
+        frames.map(|piece| piece.unread().len() as u64).sum()
+    }
+
+    /// Whether the front is the reader's own: a notice, or the rest of a frame.
     pub(crate) fn is_notice(&self) -> bool {
         !matches!(self.front().kind, Kind::Frames)
     }

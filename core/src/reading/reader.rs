@@ -46,8 +46,8 @@ type Cursors = SmallVec<[Cursor; 1]>;
 impl Reader {
     /// The reader that `members` are of, beginning where `last_event_id` says, and how it has begun.
     pub(crate) fn new(members: &Membership, last_event_id: Option<&str>) -> (Self, Start) {
-        let source = Source::Journal { after: 0, written: 0 };
-        let mut new = Self { source, pieces: None, starts_after: 0, owed_through: 0, tally: Tally::default() };
+        let mut new =
+            Self { source: Source::Over, pieces: None, starts_after: 0, owed_through: 0, tally: Tally::default() };
         let (cursors, position) = present(members);
         for member in members.iter() {
             member.channel.log.note_complete_after(position);
@@ -167,7 +167,7 @@ impl Reader {
             Source::Journal { written, .. } => written,
             // Who is still catching up is not behind what is published meanwhile.
             _ if self.is_catching_up() => members.written(),
-            _ => self.source.position(),
+            _ => self.source.position().saturating_sub(self.pieces.as_ref().map_or(0, |pieces| pieces.of_logs())),
         };
         let after = self.leave_source();
         self.source = Source::Journal { after, written };
@@ -189,10 +189,10 @@ impl Reader {
         self.go_live(members, cursors, position);
     }
 
-    /// Gives nothing more.
+    /// Gives nothing more, but for the rest of what has been begun.
     pub(crate) fn end(&mut self) {
-        self.tally = self.tally();
-        (self.source, self.pieces) = (Source::Over, None);
+        self.leave_source();
+        self.source = Source::Over;
     }
 
     /// Bytes that are published and not read yet, but for what the reader was owed when it came back.
@@ -237,7 +237,7 @@ impl Reader {
     fn settle(&mut self, members: &Membership) -> Result<(), Gone> {
         let Source::Joining(cursor) = &mut self.source else { return Ok(()) };
         if cursor.skip_through(self.starts_after, members.log(0))? {
-            let joined = std::mem::replace(&mut self.source, Source::Journal { after: 0, written: 0 });
+            let joined = std::mem::replace(&mut self.source, Source::Over);
             if let Source::Joining(cursor) = joined {
                 self.source = Source::Log(cursor);
             }

@@ -65,7 +65,9 @@ impl Subscription {
     fn prepare(&mut self) {
         // Asked first: what is delivered by then is found below.
         let is_last = self.members.engine.has_ended();
-        if self.max_lag_kib < u32::MAX && self.lag() > u64::from(self.max_lag_kib) << 10 {
+        // Not before what was begun is read: it comes here at the end of a hub, too.
+        if self.max_lag_kib < u32::MAX && self.reader.should_prepare() && self.lag() > u64::from(self.max_lag_kib) << 10
+        {
             match self.lagging {
                 Lagging::Skip => self.skip(),
                 Lagging::End => self.reader.end(),

@@ -6,7 +6,7 @@ use crate::reading::pieces::{Piece, Pieces};
 use crate::reading::place::Tally;
 
 fn append(log: &Log, frame: &[u8], sequence: u64) -> Option<Arc<Segment>> {
-    log.append(&mut WriterToken::new(), &[frame], sequence, Past::Dropped).map(|growth| growth.block)
+    log.append(&mut WriterToken::new(), &[frame], sequence, Past::Dropped)
 }
 
 /// A cursor, and what a look has left to be read before it.
@@ -64,11 +64,14 @@ fn a_quiet_block_goes_when_its_last_reader_has_left_it() {
     let log = Log::new(&Origin::new(Past::Dropped));
     let mut reader = Reader::new(&log);
     let block = Arc::downgrade(&append(&log, b"one", 1).expect("the first block"));
-    assert_eq!(log.forget_read(&mut WriterToken::new(), false), Read::Some);
-    assert_eq!(log.forget_read(&mut WriterToken::new(), true), Read::ToTheEnd);
-    assert_eq!(log.forget_read(&mut WriterToken::new(), true), Read::Some, "a reader has yet to come to it");
+    let forget_read = |is_quiet| log.forget_read(&mut WriterToken::new(), is_quiet);
+    assert_eq!(forget_read(true), Remains::Blocks, "a reader has yet to come to it");
     assert_eq!(reader.read_all(&log), b"one");
-    assert_eq!(log.forget_read(&mut WriterToken::new(), true), Read::All);
+    assert_eq!(forget_read(false), Remains::Blocks);
+    assert_eq!(forget_read(true), Remains::EndedTail);
+    assert_eq!(forget_read(true), Remains::Blocks, "a reader has yet to leave it");
+    assert_eq!(reader.read_all(&log), b"");
+    assert_eq!(forget_read(true), Remains::Nothing);
     assert!(block.upgrade().is_none());
     append(&log, b"two", 2);
     assert_eq!(reader.read_all(&log), b"two");
@@ -98,7 +101,7 @@ proptest! {
             let whole = starts[1..].iter().filter(|end| **end <= read.len()).count();
             prop_assert_eq!(reader.tally(), Tally { bytes: read.len() as u64, events: whole as u64 });
             if *look > 0 {
-                let _read = log.forget_read(&mut WriterToken::new(), *look == 2);
+                let _remains = log.forget_read(&mut WriterToken::new(), *look == 2);
             }
             prop_assert_eq!(log.written(), model.len() as u64);
         }
@@ -108,13 +111,13 @@ proptest! {
         let start = starts[(skip as usize).min(frames.len())];
         prop_assert_eq!(late.read_all(&log), &model[start..]);
         // All is read: what is still here is the tail, and goes when it is quiet.
-        let _read = log.forget_read(&mut WriterToken::new(), false);
+        let _remains = log.forget_read(&mut WriterToken::new(), false);
         prop_assert!(blocks.iter().filter(|block| block.strong_count() > 0).count() <= 1);
-        let _read = log.forget_read(&mut WriterToken::new(), true);
+        let _remains = log.forget_read(&mut WriterToken::new(), true);
         for reader in [&mut reader, &mut late] {
             prop_assert!(reader.read_all(&log).is_empty());
         }
-        prop_assert_eq!(log.forget_read(&mut WriterToken::new(), true), Read::All);
+        prop_assert_eq!(log.forget_read(&mut WriterToken::new(), true), Remains::Nothing);
         prop_assert!(blocks.iter().all(|block| block.strong_count() == 0));
     }
 
@@ -124,14 +127,14 @@ proptest! {
     fn a_cursor_keeps_its_own_block_only(frames in 20usize..100, stop in 0usize..500, forgotten in 0usize..8) {
         let log = Log::new(&Origin::new(Past::Kept));
         let mut reader = Reader::new(&log);
-        let append = |n: u64| log.append(&mut WriterToken::new(), &[&[n as u8; 100]], n, Past::Kept).map(|growth| growth.block);
+        let append = |n: u64| log.append(&mut WriterToken::new(), &[&[n as u8; 100]], n, Past::Kept);
         let mut blocks: Vec<_> = append(1).into_iter().collect();
         reader.read(&log, stop).unwrap();
         blocks.extend((2..=frames as u64).filter_map(append));
         let forgotten = forgotten.min(blocks.len() - 1);
         let alive: Vec<_> = blocks.iter().map(Arc::downgrade).collect();
         if forgotten > 0 {
-            prop_assert!(!log.forget(&mut WriterToken::new(), &blocks[forgotten - 1]));
+            prop_assert!(!log.forget(&mut WriterToken::new(), &blocks[forgotten - 1], Past::Kept));
         }
         drop(blocks);
         let kept = alive.iter().enumerate().filter(|(_, block)| block.strong_count() > 0).map(|(index, _)| index);

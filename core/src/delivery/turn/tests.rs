@@ -284,7 +284,7 @@ mod races {
     }
 
     /// Puts an event and rings; if the role is had, the turn panics when it has done so much work.
-    fn publish_and_panic(engine: &Engine, data: &str, work: usize) {
+    fn publish_and_panic(engine: &Engine, data: &str, work: u64) {
         put(engine, "/a", data);
         if let Ring::Drain(heard) = engine.role.ring() {
             panic_after(Turn::begin(engine, heard), work);
@@ -322,6 +322,43 @@ mod races {
             assert!(bell.rung() > 0);
             assert_eq!(begin(&engine).run_as_driver(), Left::Nothing);
             assert_eq!(read(&mut reader).len(), 2);
+        });
+    }
+
+    /// A publisher that waits for room takes a turn, and finds the queue closed. What the turn has left is delivered.
+    #[test]
+    fn what_is_left_by_a_publisher_that_is_refused_is_delivered() {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(|| {
+            let engine = engine();
+            let _readers = ["/", "/a", "/a/a"].map(|path| subscribe(&engine, path, Waker::noop()));
+            // A turn goes on while the queue fills.
+            let mut turn = begin(&engine);
+            for _ in 0..4 {
+                put(&engine, "/a/a", "x");
+                assert_eq!(engine.role.ring(), Ring::Held);
+            }
+            turn.heard = engine.role.look();
+            let other = engine.clone();
+            let publisher = loom::thread::spawn(move || {
+                let event = Event::new("/a/a", "y").prepare(&Limits::default(), usize::MAX).unwrap();
+                crate::delivery::calls::publish(&other, event)
+            });
+            // As in `see_to_it`.
+            let mut left = turn.run();
+            while left == Left::ToCaller {
+                let Ring::Drain(heard) = engine.role.call() else { break };
+                left = Turn::begin_another(&engine, heard).run();
+            }
+            crate::delivery::calls::close(&engine);
+            publisher.join().unwrap();
+            assert!(
+                engine.has_ended(),
+                "completed {} of {:?}, and nobody is at it",
+                engine.completed(),
+                engine.sequencer.last()
+            );
         });
     }
 }
