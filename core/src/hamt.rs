@@ -1,9 +1,10 @@
 //! A persistent hash map from names to items, each of which may have a map of its own below it: the children of a trie
 //! node, be they three or a million, and their children.
 //!
-//! A hash array mapped trie (Bagwell 2001): five bits of a key's hash choose one of 32 places in the root, and four more one
-//! of 16 in each branch below. A bitmap says which places are taken, so that a branch is no longer than what it holds. Nothing
-//! is changed in place: an insert or removal copies the branches on its path, at most nine, and shares the rest.
+//! A hash array mapped trie (Bagwell 2001): five bits of a key's hash choose one of 32 places in the root, and four
+//! more one of 16 in each branch below. A bitmap says which places are taken, so that a branch is no longer than what
+//! it holds. Nothing is changed in place: an insert or removal copies the branches on its path, at most nine, and
+//! shares the rest.
 //!
 //! An item lies in its branch, with the way to the map below it, and not behind a pointer: among a million, each
 //! pointer that is followed is a cache line that isn't there. So items are small, and cheap to clone.
@@ -155,8 +156,8 @@ impl<T> Clone for View<'_, T> {
 
 impl<T> Copy for View<'_, T> {}
 
-/// Hash bits that choose a slot in a branch `shift` bits down. Five in the root of a map, so that most maps are flat; four
-/// below, where a branch of 32 would be copied for each of a million siblings.
+/// Hash bits that choose a slot in a branch `shift` bits down. Five in the root of a map, so that most maps are flat;
+/// four below, where a branch of 32 would be copied for each of a million siblings.
 #[inline]
 const fn width(shift: u32) -> u32 {
     if shift == 0 { 5 } else { 4 }

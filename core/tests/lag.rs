@@ -288,7 +288,8 @@ impl Limited {
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 128 }, ..ProptestConfig::default() })]
 
-    /// A reader is limited only when it is too far behind; and then it gets no more than what it stands in, and is told once.
+    /// A reader is limited only when it is too far behind; and then it gets no more than what it stands in, and is
+    /// told once.
     #[test]
     fn a_limit_is_kept_to_a_block(
         has_history in any::<bool>(),

@@ -44,7 +44,8 @@ enum Step {
     Tick,
 }
 
-/// More than tests allocate that are about to have their turn, and less than what the faults would leave that are looked for.
+/// More than tests allocate that are about to have their turn, and less than what the faults would leave that are
+/// looked for.
 const SOME_BYTES: usize = 640 << 10;
 
 /// What is allocated is counted for all tests together: one at a time.

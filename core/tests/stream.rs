@@ -1,5 +1,6 @@
-//! Subscriptions as streams against the simplest model, one `Vec` of all events: readers that stall, park, keep the bytes they were
-//! given, or leave. Each gets its events once and in order, bytes that are kept stay as they were, and who waits is woken.
+//! Subscriptions as streams against the simplest model, one `Vec` of all events: readers that stall, park, keep the
+//! bytes they were given, or leave. Each gets its events once and in order, bytes that are kept stay as they were,
+//! and who waits is woken.
 
 #![cfg(all(not(loom), feature = "stream"))]
 

@@ -115,8 +115,8 @@ impl Blocks {
         }
     }
 
-    /// Logs to be looked at, so that they let go of what every reader has read.
-    pub(crate) fn logs(&mut self) -> usize {
+    /// Gives how many logs are to be looked at in this round, so that they let go of what every reader has read.
+    pub(crate) fn begin_round(&mut self) -> usize {
         // What a crowd has left behind goes, but a list that grows again isn't copied each time.
         if self.holding.capacity() / 4 > self.holding.len() {
             self.holding.shrink_to(self.holding.len() * 2);

@@ -173,7 +173,8 @@ impl Log {
         match past {
             Past::Kept => self.end(&tail, &[]),
             Past::Dropped => {
-                // It stays in the chain while readers stand in it: so they have what comes after it as if it had stayed.
+                // It stays in the chain while readers stand in it: so they have what comes after it as if it had
+                // stayed.
                 let ended = self.end(&tail, std::slice::from_ref(&tail));
                 drop(tail);
                 let _remains = self.forget_read(token, false);

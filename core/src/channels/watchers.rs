@@ -250,8 +250,8 @@ mod tests {
         assert!(!watchers.wake_one(1));
     }
 
-    /// There may be a million channels, each with one watcher: two allocations, of 64 and 48 bytes with their counts and the
-    /// allocator's word.
+    /// There may be a million channels, each with one watcher: two allocations, of 64 and 48 bytes with their counts
+    /// and the allocator's word.
     #[cfg(target_pointer_width = "64")]
     #[test]
     fn a_lone_watcher_is_small() {

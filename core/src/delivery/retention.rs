@@ -71,7 +71,7 @@ impl Retention {
     /// Begins a round of looking for what has been kept for long enough.
     pub(crate) fn begin_round(&self, kept: &mut Kept, now: Duration) {
         kept.now = now;
-        let logs = kept.blocks.logs();
+        let logs = kept.blocks.begin_round();
         kept.looks_left = if self.past == Past::Kept { self.idle.len() } else { logs };
     }
 

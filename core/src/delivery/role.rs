@@ -13,7 +13,8 @@
 //! Each ticket of the queue is followed by one ring, and so is each announcement. So a holder that has given the role
 //! up can tell if another is about to ring: there are more tickets than rings. That one finds the role free, or had by
 //! another; so the holder may go, though it leaves something. The same the other way round: one that rings and finds
-//! the role held may go, since the holder can't give it up without knowing of that ring.
+//! the role held may go, since the holder can't give it up before it has looked after that ring. An announcement may
+//! hide a ring from that comparison, since it counts against it; but then the ring of the announcement is still to come.
 //!
 //! The word is changed by read-modify-writes alone. So all of them are one release sequence: each acquires what was
 //! released by all before it.

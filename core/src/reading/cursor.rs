@@ -35,8 +35,9 @@ impl Cursor {
         view.is_sealed() && view.bytes() > 0 && view.bytes() == self.0.at()
     }
 
-    /// Crosses to the next block, if this one is at its end, or near it. Gives the place that it has left before the end: so both can be written in one call. What
-    /// was read in a block that is left with nothing in it is added to `tally`.
+    /// Crosses to the next block, if this one is at its end, or near it. Gives the place that it has left before the
+    /// end: so both can be written in one call. What was read in a block that is left with nothing in it is added to
+    /// `tally`.
     #[cold]
     pub(crate) fn look(&mut self, log: &Log, tally: &mut Tally) -> Result<Option<Place>, Gone> {
         // Ends: each block begins where the one before ends.
@@ -69,7 +70,8 @@ impl Cursor {
         self.0.read_to(at + n);
     }
 
-    /// Passes over whole frames up to and including `sequence`, which count as not read; `true` once a later frame is there.
+    /// Passes over whole frames up to and including `sequence`, which count as not read; `true` once a later frame is
+    /// there.
     pub(crate) fn skip_through(&mut self, sequence: u64, log: &Log) -> Result<bool, Gone> {
         loop {
             let view = self.0.block().view();
@@ -108,8 +110,8 @@ impl Cursor {
         }
     }
 
-    /// Passes over the contiguous whole frames whose sequences are at most `sequence`. Gives the place where they begin, and where
-    /// they end in its block.
+    /// Passes over the contiguous whole frames whose sequences are at most `sequence`. Gives the place where they
+    /// begin, and where they end in its block.
     pub(crate) fn take_through(&mut self, sequence: u64) -> (Place, usize) {
         let start = Place::new(self.0.block().clone(), self.0.at());
         let view = start.block().view();

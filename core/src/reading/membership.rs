@@ -30,8 +30,8 @@ pub(crate) struct Member {
 }
 
 impl Membership {
-    /// Joins the channels of all the filter's patterns. `None`, and none is joined: one of them can't be had, since there
-    /// are as many as may be.
+    /// Joins the channels of all the filter's patterns. `None`, and none is joined: one of them can't be had, since
+    /// there are as many as may be.
     pub(crate) fn join(engine: Arc<Engine>, filter: &Filter, mut waker: impl FnMut(&Pattern) -> Waker) -> Option<Self> {
         let patterns = filter.patterns();
         // Those joined so far are left again if this is dropped on the way.

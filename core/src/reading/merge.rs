@@ -6,9 +6,9 @@
 //! ```
 //!
 //! What comes next is a *run*: the longest contiguous piece of the log that is first, up to where another log's next
-//! frame comes before. A heap knows which log is first, so a run costs what it takes to find its two neighbours, however
-//! many logs there are. Runs go no further than delivery has completed in every log, so that nothing can turn up that
-//! should have come earlier.
+//! frame comes before. A heap knows which log is first, so a run costs what it takes to find its two neighbours,
+//! however many logs there are. Runs go no further than delivery has completed in every log, so that nothing can turn
+//! up that should have come earlier.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -66,8 +66,8 @@ impl Merge {
         Self { cursors, ready: BinaryHeap::new(), idle, looked_through: 0, through, after_short: false, is_gone }
     }
 
-    /// The next frames, if there are any yet: runs as they are in their logs, and short runs copied together. Every log has all its
-    /// frames through `completed`; `log` gives the log of each cursor.
+    /// The next frames, if there are any yet: runs as they are in their logs, and short runs copied together. Every
+    /// log has all its frames through `completed`; `log` gives the log of each cursor.
     ///
     /// Two busy channels take turns frame by frame, and a call for each frame is what the logs are there to spare.
     pub(crate) fn next<'a>(&mut self, completed: u64, log: impl Fn(usize) -> &'a Log) -> Result<NextPieces, Gone> {

@@ -159,8 +159,8 @@ impl Pieces {
         &self.front().place
     }
 
-    /// Passes over `n` bytes of the [`chunk`](Self::chunk); `true` if nothing is left. What is read of a piece that is left behind is added to
-    /// `tally`.
+    /// Passes over `n` bytes of the [`chunk`](Self::chunk); `true` if nothing is left. What is read of a piece that
+    /// is left behind is added to `tally`.
     pub(crate) fn advance(&mut self, n: usize, tally: &mut Tally) -> bool {
         let front = self.0.front_mut().expect("as in `front`");
         assert!(n <= front.end - front.place.at(), "advanced past what was ready");
@@ -181,9 +181,9 @@ impl Pieces {
         self.front().at_block_boundary()
     }
 
-    /// Drops the frames that have not begun, since they can be had again. Gives what stays, if anything does, and the sequence through which the
-    /// reader has everything once it has read that. (If frames have no ids, they can't be had again.) What is read of what is dropped is
-    /// added to `tally`.
+    /// Drops the frames that have not begun, since they can be had again. Gives what stays, if anything does, and the
+    /// sequence through which the reader has everything once it has read that. (If frames have no ids, they can't be
+    /// had again.) What is read of what is dropped is added to `tally`.
     pub(crate) fn without_frames(mut self, tally: &mut Tally) -> (Option<Self>, u64) {
         let mut after = self.0.back().expect("as in `front`").after;
         while self.0.back().is_some_and(Piece::is_unbegun_frames) {
@@ -203,8 +203,8 @@ impl Pieces {
         ((!self.0.is_empty()).then_some(self), after)
     }
 
-    /// Takes back a gap of which nothing has been read, with all that follows it; gives what stays before it, and what it said was
-    /// requested.
+    /// Takes back a gap of which nothing has been read, with all that follows it; gives what stays before it, and
+    /// what it said was requested.
     pub(crate) fn take_gap(mut self) -> (Option<Self>, Option<Option<String>>) {
         let untold = |piece: &Piece| matches!(piece.kind, Kind::Gap { .. }) && piece.place.is_fresh();
         let Some(index) = self.0.iter().position(untold) else { return (Some(self), None) };

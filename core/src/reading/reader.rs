@@ -8,9 +8,10 @@
 //!   resume ────▶ replaying ◀────────────────┘           a sequence; slices of the journal are read
 //! ```
 //!
-//! A reader that replays holds no place in a log, only the sequence up to which it has everything. As soon as the logs of all
-//! its channels have all that comes after, it goes on there. So the joint is a comparison of sequences, whatever is
-//! published meanwhile. A reader that does not read holds one block of bytes at most, and none after [`Reader::park`].
+//! A reader that replays holds no place in a log, only the sequence up to which it has everything. As soon as the
+//! logs of all its channels have all that comes after, it goes on there. So the joint is a comparison of sequences,
+//! whatever is published meanwhile. A reader that does not read holds one block of bytes at most, and none after
+//! [`Reader::park`].
 
 use smallvec::SmallVec;
 
@@ -157,8 +158,8 @@ impl Reader {
         self.starts_after
     }
 
-    /// Lets go of the logs, and of everything else but notices and the rest of the frame that has begun. Without history there is nothing
-    /// to come back to, and this does nothing.
+    /// Lets go of the logs, and of everything else but notices and the rest of the frame that has begun. Without
+    /// history there is nothing to come back to, and this does nothing.
     pub(crate) fn park(&mut self, members: &Membership) {
         if members.engine.journal.is_none() || matches!(self.source, Source::Over) {
             return;
@@ -281,8 +282,8 @@ impl Reader {
         self.source = Source::Journal { after: through, written: members.written() };
     }
 
-    /// Drops everything but notices and the rest of the frame that has begun. Gives the sequence through which the reader has everything
-    /// once it has read these. The source is to be replaced.
+    /// Drops everything but notices and the rest of the frame that has begun. Gives the sequence through which the
+    /// reader has everything once it has read these. The source is to be replaced.
     fn leave_source(&mut self) -> u64 {
         if let Some(pieces) = self.pieces.take() {
             // They come before all that the source still has.

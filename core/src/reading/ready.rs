@@ -11,13 +11,13 @@ use crate::reading::place::Place;
 pub enum Ready<'a> {
     /// Bytes to write. Say with [`Subscription::advance`](crate::Subscription::advance) how many were written.
     Bytes(Chunk<'a>),
-    /// Nothing in the part of the history that was looked at. Ask again soon, after others have had their turn: nobody wakes this
-    /// reader for it.
+    /// Nothing in the part of the history that was looked at. Ask again soon, after others have had their turn:
+    /// nobody wakes this reader for it.
     Again,
     /// Nothing yet. The reader's waker is woken when there is something.
     Wait,
-    /// Nothing, and nothing will come: the hub is [closed](crate::Hub::close), or the reader was further behind than it may be
-    /// ([`Lagging::End`]).
+    /// Nothing, and nothing will come: the hub is [closed](crate::Hub::close), or the reader was further behind than
+    /// it may be ([`Lagging::End`]).
     Ended,
 }
 
@@ -33,15 +33,15 @@ pub enum Lagging {
 /// Bytes that are ready to be written: whole frames, or the rest of one and whole frames. There may be more after them.
 #[derive(Clone, Copy)]
 pub struct Chunk<'a> {
-    /// Bytes, and those that follow them in another block, if any: for writers who take several pieces in one call. The first is never
-    /// empty.
+    /// Bytes, and those that follow them in another block, if any: for writers who take several pieces in one call.
+    /// The first is never empty.
     pub pieces: [&'a [u8]; 2],
     /// Where they begin, if others come there, too.
     place: Option<&'a Place>,
 }
 
-/// Where a [chunk](Chunk) begins. What readers get from one place is the same, byte for byte, as far as each of them goes: so what a writer
-/// has made of it for one, such as a copy in some framing, serves all.
+/// Where a [chunk](Chunk) begins. What readers get from one place is the same, byte for byte, as far as each of them
+/// goes: so what a writer has made of it for one, such as a copy in some framing, serves all.
 ///
 /// It holds one block of bytes: keep it no longer than for a round over the readers.
 pub struct ChunkStart(Place);

@@ -12,8 +12,8 @@ pub(crate) enum Source {
     Joining(Cursor),
     /// The logs of several channels, whose frames are taken out as pieces.
     Merge(Box<Merge>),
-    /// What comes after this sequence is looked for when it is asked for. What the channels had written in all up to the
-    /// reader's place; or, as long as that is not known, when it last asked.
+    /// What comes after this sequence is looked for when it is asked for. What the channels had written in all up to
+    /// the reader's place; or, as long as that is not known, when it last asked.
     Journal { after: u64, written: u64 },
     /// Nowhere any more.
     Over,

@@ -18,8 +18,8 @@ pub enum Start {
 }
 
 impl Start {
-    /// How a subscription begins that is to go on after `last_event_id`, and the sequence after which it begins. `position`
-    /// is the last sequence announced.
+    /// How a subscription begins that is to go on after `last_event_id`, and the sequence after which it begins.
+    /// `position` is the last sequence announced.
     pub(crate) fn after(last_event_id: Option<&str>, engine: &Engine, position: u64) -> (Self, u64) {
         let (Some(journal), Some(text)) = (&engine.journal, last_event_id) else {
             return (Self::Live, position);

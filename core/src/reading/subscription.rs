@@ -26,9 +26,9 @@ use crate::reading::start::Start;
 ///
 /// # What it holds
 ///
-/// A reader that does not read holds the one block of bytes that it stands in, 256 KiB at most or one large event, and nothing that is
-/// published after it: what others can have again is bounded by the hub's history. A reader for which the way on is no longer there is served
-/// from the history, or is told of a gap.
+/// A reader that does not read holds the one block of bytes that it stands in, 256 KiB at most or one large event,
+/// and nothing that is published after it: what others can have again is bounded by the hub's history. A reader for
+/// which the way on is no longer there is served from the history, or is told of a gap.
 pub struct Subscription {
     reader: Reader,
     members: Membership,
@@ -45,8 +45,9 @@ impl Subscription {
         Self { reader, members, max_lag_kib: u32::MAX, lagging: Lagging::Skip, start }
     }
 
-    /// Bounds how far the reader may fall behind, in bytes, and says what happens to one that is further behind. It is looked at when the
-    /// reader asks for more and is near the end of the block that it is in, so it is exact to a block.
+    /// Bounds how far the reader may fall behind, in bytes, and says what happens to one that is further behind. It
+    /// is looked at when the reader asks for more and is near the end of the block that it is in, so it is exact to a
+    /// block.
     pub fn limit_lag(&mut self, max_bytes: u64, lagging: Lagging) {
         let kib = max_bytes.div_ceil(1 << 10);
         (self.max_lag_kib, self.lagging) = (u32::try_from(kib).unwrap_or(u32::MAX), lagging);
@@ -103,8 +104,8 @@ impl Subscription {
         self.reader.is_replaying()
     }
 
-    /// Whether the hub is [closed](crate::Hub::close), and everything that was published is read: nothing more will come.
-    /// Ask when the [`chunk`](Self::chunk) is empty; the reader is woken when it becomes so.
+    /// Whether the hub is [closed](crate::Hub::close), and everything that was published is read: nothing more will
+    /// come. Ask when the [`chunk`](Self::chunk) is empty; the reader is woken when it becomes so.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         // Asked in this order: what is delivered by the end is behind the reader, or counts as its lag.
@@ -117,9 +118,9 @@ impl Subscription {
         self.reader.is_catching_up()
     }
 
-    /// Whether the first [`chunk`](Self::chunk) is, or was, a block of its own that says where the stream begins: it is so
-    /// with history. The block is the id of that place, or a gap with that id; a line that is written before it, such as
-    /// `retry:`, becomes part of it.
+    /// Whether the first [`chunk`](Self::chunk) is, or was, a block of its own that says where the stream begins: it
+    /// is so with history. The block is the id of that place, or a gap with that id; a line that is written before
+    /// it, such as `retry:`, becomes part of it.
     #[must_use]
     pub fn has_opening(&self) -> bool {
         self.members.engine.journal.is_some()
@@ -131,16 +132,17 @@ impl Subscription {
         self.start
     }
 
-    /// Lets go of the block that the reader stands in, for a reader that can't read now: it keeps the rest of the frame that it has begun.
-    /// (It shares a rest of more than 4 KiB with all others who have not read it.) It goes on where it was when it is asked
-    /// what is [ready](Self::ready) again: from the logs or the history, or with a gap that is told. Without history this does nothing.
+    /// Lets go of the block that the reader stands in, for a reader that can't read now: it keeps the rest of the
+    /// frame that it has begun. (It shares a rest of more than 4 KiB with all others who have not read it.) It goes
+    /// on where it was when it is asked what is [ready](Self::ready) again: from the logs or the history, or with a
+    /// gap that is told. Without history this does nothing.
     #[cold]
     pub fn park(&mut self) {
         self.reader.park(&self.members);
     }
 
-    /// Jumps to the present. The reader gets the rest of the frame that has begun, one frame `event:gap`, and then what is
-    /// published from now on.
+    /// Jumps to the present. The reader gets the rest of the frame that has begun, one frame `event:gap`, and then
+    /// what is published from now on.
     #[cold]
     pub fn skip(&mut self) {
         self.reader.skip(&self.members);
@@ -153,8 +155,8 @@ impl Subscription {
         self.reader.lag(&self.members)
     }
 
-    /// Whether the next byte of [`chunk`](Self::chunk) begins a frame, so that something else, such as a comment, may be
-    /// written before it.
+    /// Whether the next byte of [`chunk`](Self::chunk) begins a frame, so that something else, such as a comment, may
+    /// be written before it.
     #[must_use]
     pub fn at_frame_boundary(&self) -> bool {
         self.reader.at_frame_boundary()

@@ -124,9 +124,9 @@ impl Client {
         });
     }
 
-    /// The promise: everything that the filter covers, in order, once, from where the server said that the stream begins;
-    /// and whatever is left out lies under a gap. A client that skips is told of one gap; one that doesn't, of none that
-    /// says so. `caught_up`: nothing is left to be read either.
+    /// The promise: everything that the filter covers, in order, once, from where the server said that the stream
+    /// begins; and whatever is left out lies under a gap. A client that skips is told of one gap; one that doesn't,
+    /// of none that says so. `caught_up`: nothing is left to be read either.
     pub(crate) fn check(&self, published: &[Published], caught_up: bool) -> Result<(), String> {
         let next_after = |after: u64| {
             let rest = published.iter().enumerate().skip(after as usize);
@@ -155,7 +155,8 @@ impl Client {
                     if from < &had || to < from || next_after(had).is_some_and(|due| due <= *from) {
                         return Err(format!("{note:?} after {after:?}"));
                     }
-                    // The stream goes on from now for one who has skipped, and else from the oldest: more may have gone meanwhile.
+                    // The stream goes on from now for one who has skipped, and else from the oldest: more may have
+                    // gone meanwhile.
                     let is_lagged = reason == "lagged";
                     if is_lagged != *was_owed || !is_lagged && oldest.is_some_and(|oldest| oldest <= *to) {
                         return Err(format!("{note:?}, which says something else than what happened"));
