@@ -324,9 +324,10 @@ fn threads_agree_with_the_model() {
     let hub = Hub::new(HubConfig { queue_events: 64, ..config(64 << 10) });
     let published = Mutex::new(Vec::new());
     let clients = Mutex::new(Vec::new());
-    let done = AtomicBool::new(false);
+    let (published_all, done) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
-        let (hub, published, clients, done) = (&hub, &published, &clients, &done);
+        let (hub, published, clients) = (&hub, &published, &clients);
+        let (published_all, done) = (&published_all, &done);
         let publish = |publisher: usize| {
             for number in 0..EVENTS {
                 let path = format!("/{publisher}/{}", ["a", "b"][number % 2]);
@@ -364,13 +365,16 @@ fn threads_agree_with_the_model() {
                 clients.lock().unwrap().push(client);
             });
         }
-        scope.spawn(move || {
-            while !done.load(Ordering::Acquire) {
+        let ticker = scope.spawn(move || {
+            while !published_all.load(Ordering::Acquire) {
                 hub.tick(Duration::ZERO);
                 thread::yield_now();
             }
         });
         publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
+        // A tick may be at delivering what was published last: all is delivered when it has come back, too.
+        published_all.store(true, Ordering::Release); // with the load above
+        ticker.join().unwrap();
         done.store(true, Ordering::Release); // with the loads
     });
     let mut published = published.into_inner().unwrap();

@@ -43,7 +43,7 @@ fn events(bytes: &[u8]) -> Vec<&str> {
 fn all_readers_agree_with_the_order_of_ids() {
     let hub = Hub::new(HubConfig { queue_events: 64, ..HubConfig::default() });
     let published = Mutex::new(Vec::new());
-    let done = AtomicBool::new(false);
+    let (published_all, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let sessions = Mutex::new(Vec::new());
     // Readers that have yet to come and go.
     let coming = AtomicUsize::new(READERS);
@@ -95,8 +95,8 @@ fn all_readers_agree_with_the_order_of_ids() {
                 }
             });
         }
-        scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
+        let ticker = scope.spawn(|| {
+            while !published_all.load(Ordering::Acquire) {
                 hub.tick(Duration::ZERO);
                 thread::yield_now();
             }
@@ -104,6 +104,9 @@ fn all_readers_agree_with_the_order_of_ids() {
         for publisher in publishers {
             publisher.join().unwrap();
         }
+        // A tick may be at delivering what was published last: all is delivered when it has come back, too.
+        published_all.store(true, Ordering::Release); // with the load above
+        ticker.join().unwrap();
         done.store(true, Ordering::Release); // with the readers' loads
     });
     let mut published = published.into_inner().unwrap();
