@@ -75,7 +75,7 @@ impl Hub {
     /// Ends the hub for all its handles: no event and no subscription is taken any more. Readers are woken, get what is
     /// published, and then [the end](Subscription::has_ended).
     ///
-    /// Exact: an event that is taken, be it at this very moment, is delivered to all its readers before their end; and
+    /// Exact: an event that is taken, even at this very moment, is delivered to all its readers before their end; and
     /// none is delivered that is refused. A subscription that is taken at this moment has its end, too.
     ///
     /// When this returns, all that is done or someone is about to do it, as with [`Hub::publish`].

@@ -3,33 +3,19 @@
 #![cfg(not(loom))]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
+use bell::Bell;
 use proptest::prelude::*;
 use sse_core::{
     Event, EventError, Filter, Hub, HubConfig, Namespace, Pattern, Ready, SubscribeError, Subscription, TryPublishError,
 };
 use support::{Client, Published};
 
+#[path = "support/bell.rs"]
+mod bell;
 mod support;
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Bell {
-    fn rung(&self) -> usize {
-        self.0.load(Ordering::Relaxed) // one thread
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed); // as above
-    }
-}
 
 fn hub(history_bytes: usize) -> Hub {
     Hub::new(HubConfig { epoch: Some(0), history_bytes, ..HubConfig::default() })

@@ -3,29 +3,17 @@
 
 #![cfg(not(loom))]
 
+#[path = "support/bell.rs"]
+mod bell;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
+use bell::Bell;
 use sse_core::{Event, Filter, Hub, HubConfig, Subscription};
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Bell {
-    fn rung(&self) -> usize {
-        self.0.load(Ordering::Relaxed) // one thread
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed); // as above
-    }
-}
 
 fn subscribe(hub: &Hub, path: &str) -> Subscription {
     hub.subscribe(Filter::parse(path).unwrap(), Waker::noop().clone()).unwrap()

@@ -2,29 +2,16 @@
 
 #![cfg(not(loom))]
 
+#[path = "support/bell.rs"]
+mod bell;
+
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
+use bell::Bell;
 use sse_core::{Event, Filter, Hub, HubConfig, Pattern, Subscription};
-
-/// Counts how often it is woken.
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Bell {
-    fn rung(&self) -> usize {
-        self.0.load(Ordering::Relaxed) // one thread
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed); // as above
-    }
-}
 
 /// Panics when it is woken, when it is dropped, and what it panics with panics when it is dropped.
 struct Bomb;

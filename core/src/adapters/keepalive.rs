@@ -33,7 +33,7 @@ impl Keepalive {
         Self { timer, half_period: period / 2, sleep: None, silent: false }
     }
 
-    /// Something was sent, be it a comment.
+    /// Something was sent, an event or a comment.
     pub(crate) fn note_sent(&mut self) {
         self.silent = false;
     }

@@ -166,10 +166,10 @@ mod tests {
             let mut begun: Vec<Weak<Segment>> = Vec::new();
             for (sequence, (index, length)) in (1..).zip(frames) {
                 let channel = &channels[index];
-                let growth = channel.log.append(&mut token, &[&vec![b'x'; length]], sequence, Past::Kept);
-                if let Some(growth) = growth {
-                    begun.push(Arc::downgrade(&growth));
-                    blocks.keep(&mut token, channel, &growth, |_| ());
+                let block = channel.log.append(&mut token, &[&vec![b'x'; length]], sequence, Past::Kept);
+                if let Some(block) = block {
+                    begun.push(Arc::downgrade(&block));
+                    blocks.keep(&mut token, channel, &block, |_| ());
                 }
                 let there: Vec<_> = begun.iter().filter_map(Weak::upgrade).collect();
                 prop_assert_eq!(blocks.bytes(), there.iter().map(|block| block.capacity() as u64).sum::<u64>());

@@ -187,13 +187,18 @@ impl Log {
     /// come to, so that it goes when they have left it.
     pub(crate) fn forget_read(&self, _token: &mut WriterToken, is_quiet: bool) -> Remains {
         let chain = self.chain.load();
-        match &chain[blocks_read(&chain)..] {
-            [tail] if is_quiet && self.end(tail, std::slice::from_ref(tail)) => return Remains::EndedTail,
-            kept if kept.len() < chain.len() => self.chain.store(Arc::new(kept.into())),
-            _ => {}
+        let kept = &chain[blocks_read(&chain)..];
+        if let [tail] = kept
+            && is_quiet
+            && self.end(tail, kept)
+        {
+            return Remains::EndedTail;
         }
-        match &chain[..] {
-            [.., tail] if tail.capacity() == 0 && blocks_read(&chain) + 1 == chain.len() => Remains::Nothing,
+        if kept.len() < chain.len() {
+            self.chain.store(Arc::new(kept.into()));
+        }
+        match kept {
+            [mark] if mark.capacity() == 0 => Remains::Nothing,
             _ => Remains::Blocks,
         }
     }

@@ -60,6 +60,9 @@ const ENTRY_BYTES: usize = 8;
 const SEALED: u64 = 1 << 63;
 
 impl Segment {
+    /// Most that the sequences in one segment are apart.
+    pub(crate) const MOST_DISTANCE: u64 = u32::MAX as u64;
+
     /// An empty segment that holds a block of `capacity` bytes, index included. Its first frame has `first_sequence`,
     /// or a later one.
     pub(crate) fn new(capacity: usize, before: Before, first_sequence: u64) -> Self {
@@ -84,7 +87,7 @@ impl Segment {
     /// A sealed block of these frames and their sequences, in order, the first of which comes after `after`.
     ///
     /// # Panics
-    /// If the sequences are more than `u32::MAX` apart.
+    /// If the sequences are more than [`Segment::MOST_DISTANCE`] apart.
     pub(crate) fn of_frames(frames: &[(&[u8], u64)], after: u64) -> Self {
         let capacity = frames.iter().map(|(frame, _)| Self::room_for(frame.len())).sum();
         let first_sequence = frames.first().map_or(0, |(_, sequence)| *sequence);
@@ -250,7 +253,7 @@ impl<'a> View<'a> {
         self.sequence_before(self.frames)
     }
 
-    /// The sequence of the frame before frame `index`, be it in an earlier segment.
+    /// The sequence of the frame before frame `index`, which may be in an earlier segment.
     pub(crate) fn sequence_before(self, index: usize) -> u64 {
         if index == 0 { self.segment.before.sequence } else { self.sequence(index - 1) }
     }

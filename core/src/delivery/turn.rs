@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What a turn may write to is the [`Writer`], which it has for as long as it lasts; so nobody else can. However a turn
-//! ends, be it by a panic, the writer goes back to its slot first, then the role is given up.
+//! ends, even by a panic, the writer goes back to its slot first, then the role is given up.
 
 use std::sync::Arc;
 

@@ -153,7 +153,7 @@ impl<'a> SliceBuilder<'a> {
     fn take(&mut self, block: &Block, view: View<'a>, index: usize, frame: &'a [u8]) -> ControlFlow<()> {
         let sequence = view.sequence(index);
         if let Some((_, first)) = self.found.first() {
-            let is_too_far = sequence - first > u64::from(u32::MAX);
+            let is_too_far = sequence - first > Segment::MOST_DISTANCE;
             if is_too_far || frame.len() >= SHARED_BYTES {
                 return ControlFlow::Break(());
             }

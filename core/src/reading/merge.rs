@@ -28,9 +28,6 @@ const SHORT_RUN_BYTES: usize = 2 << 10;
 /// Bytes given at a time, or a run more: a turn of an event loop.
 const TURN_BYTES: usize = 64 << 10;
 
-/// Most that the sequences in one block are apart.
-const MOST_DISTANCE: u64 = u32::MAX as u64;
-
 /// Cursors in several logs.
 pub(crate) struct Merge {
     cursors: Box<[Cursor]>,
@@ -88,7 +85,7 @@ impl Merge {
             bytes += run.bytes();
             let is_short = run.bytes() < SHORT_RUN_BYTES;
             let gathers = std::mem::replace(&mut self.after_short, is_short);
-            if gathers && is_short && self.through - after <= MOST_DISTANCE {
+            if gathers && is_short && self.through - after <= Segment::MOST_DISTANCE {
                 short.push(run);
             } else {
                 pieces.extend(gathered(&short, after));

@@ -216,7 +216,7 @@ impl Reader {
 
     /// The place in a block where the chunk is.
     #[cfg(feature = "stream")]
-    pub(crate) fn place(&self) -> Option<&crate::reading::place::Place> {
+    pub(crate) fn place(&self) -> Option<&Place> {
         self.pieces.as_ref().map(|pieces| pieces.place()).or_else(|| self.source.place())
     }
 
