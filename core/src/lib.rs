@@ -106,6 +106,7 @@ pub mod http;
 mod hub;
 mod json;
 mod names;
+mod random;
 mod reading;
 mod routing;
 mod sync;

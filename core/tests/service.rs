@@ -206,6 +206,19 @@ fn one_stream_too_many_is_told_when_to_return() {
     assert!(read(&mut get(&service, "/b")).0.starts_with("retry:"));
 }
 
+/// It isn't the client's fault: it may come again when the hub is another.
+#[test]
+fn a_closed_hub_is_unavailable() {
+    let hub = hub();
+    let service = EventService::new(hub.clone()).with_publish();
+    let mut stream = get(&service, "/a");
+    read(&mut stream);
+    hub.close();
+    assert_eq!(read(&mut stream), (String::new(), true));
+    problem(get(&service, "/a"), 503);
+    problem(post(&service, "/a", Pieces::new(&["1"])), 503);
+}
+
 /// One that is not polled holds nobody up; when it goes on, it ends between two events, and its client comes back for
 /// the rest.
 #[test]

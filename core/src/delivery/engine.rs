@@ -1,7 +1,5 @@
 //! What all handles of a hub share.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +22,7 @@ use crate::events::frame::IdEnd;
 use crate::history::journal::Journal;
 use crate::history::resume_counts::ResumeCounters;
 use crate::names::pattern::Pattern;
+use crate::random::random;
 use crate::routing::trie::Trie;
 use crate::sync::{AtomicBool, AtomicSlot, AtomicU64, AtomicUsize, Ordering, fence};
 
@@ -64,7 +63,7 @@ const NO_TICK: u64 = u64::MAX;
 
 impl Engine {
     pub(crate) fn new(config: &HubConfig) -> Self {
-        let epoch = config.epoch.unwrap_or_else(random_epoch);
+        let epoch = config.epoch.unwrap_or_else(random);
         let history = (config.history_bytes > 0).then_some(config.history_bytes);
         let past = if history.is_some() { Past::Kept } else { Past::Dropped };
         // What channels keep beside the journal is there to be faster, not to reach further back.
@@ -194,10 +193,4 @@ impl Engine {
         }
         Some(Duration::from_millis(self.tick_ms.swap(NO_TICK, Ordering::Relaxed))) // as above; one takes at a time
     }
-}
-
-/// A number that no other hub has, but for a chance of one in 2^64. A clock would give the same one twice if it stood
-/// still or were set back; the keys of std's hash maps come from the system's randomness, and each key is another.
-fn random_epoch() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

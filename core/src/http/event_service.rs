@@ -8,7 +8,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -33,6 +32,7 @@ use super::text::shortened;
 use crate::adapters::event_stream::{EventStream, MAX_LAG_BYTES};
 use crate::adapters::timer::Timer;
 use crate::hub::{Hub, SubscribeError};
+use crate::random::random;
 
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -172,7 +172,7 @@ impl EventService {
         let subscription = match self.hub.subscribe_with(&filter, last_event_id.as_deref(), |_| Waker::noop().clone()) {
             Ok(subscription) => subscription,
             Err(SubscribeError::TooManyChannels { .. }) => return Ok(turn_away()),
-            Err(error) => return Err(Problem::from_error(StatusCode::BAD_REQUEST, &error)),
+            Err(error) => return Err(Problem::from_error(refused_subscription_status(&error), &error)),
         };
         let stream = EventStream::new(subscription).with_max_lag(self.max_lag_bytes);
         let stream = match &self.timer {
@@ -197,16 +197,24 @@ impl EventService {
     }
 }
 
+/// The status for a subscription that the hub doesn't take.
+fn refused_subscription_status(error: &SubscribeError) -> StatusCode {
+    match error {
+        SubscribeError::Closed | SubscribeError::TooManyChannels { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        SubscribeError::Pattern(_) | SubscribeError::Filter(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
 fn of_a_stream(body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.headers_mut() = stream_headers();
     response
 }
 
-/// Another for each who is turned away. The keys of std's hash maps come from the system's randomness.
+/// Another for each client that is turned away.
 fn retry_ms() -> u32 {
     let (least, range) = RETRY_MS;
-    least + (RandomState::new().build_hasher().finish() % u64::from(range)) as u32
+    least + (random() % u64::from(range)) as u32
 }
 
 impl<B: Body> Service<Request<B>> for EventService {
