@@ -27,8 +27,9 @@ use crate::reading::start::Start;
 /// # What it holds
 ///
 /// A reader that does not read holds the one block of bytes that it stands in, 256 KiB at most or one large event,
-/// and nothing that is published after it: what others can have again is bounded by the hub's history. A reader for
-/// which the way on is no longer there is served from the history, or is told of a gap.
+/// and nothing that is published after it: that is bounded for all readers together, by the hub's history or, without
+/// one, by [`HubConfig::backlog_bytes`](crate::HubConfig::backlog_bytes). A reader for which the way on is no longer
+/// there is served from the history, or is told of a gap.
 pub struct Subscription {
     reader: Reader,
     members: Membership,
